@@ -1,0 +1,262 @@
+"""From a grey picture to ink: which way round, how uneven the light, what is a speck and what is the digit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn import functional
+
+Grey = NDArray[np.float32]  # (H, W) in [0, 1]
+
+BOX = 20  # the longer side of an MNIST digit, in pixels
+FIELD = 28
+CENTRE = 14.0  # the pixel, counted from 0, on which MNIST puts the centre of mass
+
+FAINT = 0.1  # ink below this part of the strongest does not count as drawn
+_FLAT_TOLERANCE = 2 / 255
+_FLAT_SHARE = 0.45
+_LEAST_CONTRAST = 0.06
+_LEAST_PHOTO_CONTRAST = 0.12
+
+
+def is_flat(grey: Grey) -> bool:
+    """Whether the paper is one even shade, as on a pad or a screenshot, and not a photo."""
+    return _flat_shade(grey)[1] >= _FLAT_SHARE
+
+
+def _flat_shade(grey: Grey) -> tuple[float, float]:
+    """The commonest shade and the share of pixels that are within two grey levels of it."""
+    counts = np.bincount((grey * 255 + 0.5).astype(np.uint8).ravel(), minlength=256)
+    shade = int(counts.argmax())
+    near = counts[max(shade - 2, 0) : shade + 3].sum()
+    return shade / 255, float(near / grey.size)
+
+
+def ink_from_flat(grey: Grey) -> tuple[Grey, bool]:
+    """Ink on even paper: the distance from the paper's shade, the strongest 1.
+
+    Returns:
+        ``(ink, light)``: ``(H, W)`` in [0, 1], all 0 where nothing stands out; whether the paper is the light side.
+    """
+    paper = _flat_shade(grey)[0]
+    away = np.abs(grey - np.float32(paper))
+    strongest = float(away.max())
+    light = float(grey.max()) - paper < paper - float(grey.min())
+    if strongest < _LEAST_CONTRAST:
+        return np.zeros_like(grey), light
+    noise = 4 * float(np.median(away))
+    if noise > 0:
+        away = np.where(away > noise, away, np.float32(0))
+    return np.minimum(away / np.float32(strongest), np.float32(1)), light
+
+
+def ink_from_photo(grey: Grey) -> tuple[Grey, bool]:
+    """Ink on a photographed sheet: the light is evened out, paper grain and table edges are dropped.
+
+    The paper is the grey closing of the picture (for dark ink), its light therefore a smooth upper envelope; ink is what
+    absorbs light relative to it, cut at Otsu's threshold ("A threshold selection method from gray-level histograms",
+    1979) with a soft edge.
+
+    Returns:
+        ``(ink, light)`` as :func:`ink_from_flat`.
+    """
+    light = _paper_is_light(grey)
+    page = torch.from_numpy(grey if light else 1 - grey)[None, None]  # (1, 1, H, W), ink dark
+    page = functional.avg_pool2d(functional.pad(page, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    paper = _paper(page)
+    absorbed = ((paper - page) / paper.clamp_min(0.1)).clamp(0, 1)[0, 0].numpy()
+    absorbed = np.maximum(absorbed - np.float32(np.median(absorbed)), np.float32(0))
+    threshold = _otsu(absorbed)
+    drawn = absorbed[absorbed > threshold]
+    level = float(np.percentile(drawn, 80)) if drawn.size else 0.0
+    if level < _LEAST_PHOTO_CONTRAST:
+        return np.zeros_like(grey), light
+    low = max(0.7 * threshold, 0.3 * level)
+    ink = np.clip((absorbed - low) / max(0.85 * level - low, 1e-6), 0, 1).astype(np.float32)
+    return _without_litter(ink), light
+
+
+def _paper_is_light(grey: Grey) -> bool:
+    """The paper has the larger area, so ink is the longer tail around the local median."""
+    small = np.asarray(Image.fromarray(grey).resize((48, 48), Image.Resampling.BOX), dtype=np.float32)
+    blocks = np.median(small.reshape(4, 12, 4, 12), axis=(1, 3))  # (4, 4)
+    local = np.asarray(Image.fromarray(blocks.astype(np.float32)).resize((48, 48), Image.Resampling.BILINEAR))
+    return float(((small - local) ** 3).sum()) <= 0
+
+
+def _paper(page: torch.Tensor) -> torch.Tensor:
+    """Grey closing by a square wider than any stroke, at a quarter of the resolution, smoothed: ``(1, 1, H, W)``."""
+    height, width = page.shape[-2:]
+    small = functional.interpolate(page, size=(max(height // 4, 1), max(width // 4, 1)), mode="area")
+    reach = max(max(small.shape[-2:]) // 8, 1)
+    closed = small
+    for sign in (1, -1):
+        for kernel, padding in (((2 * reach + 1, 1), (reach, 0)), ((1, 2 * reach + 1), (0, reach))):
+            closed = sign * functional.max_pool2d(sign * closed, kernel, stride=1, padding=padding)
+    padded = functional.pad(closed, (reach,) * 4, mode="replicate")
+    smooth = functional.avg_pool2d(padded, 2 * reach + 1, stride=1)
+    return functional.interpolate(smooth, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def _otsu(values: Grey) -> float:
+    """The threshold in [0, 1] that separates two classes with the largest variance between them."""
+    counts = np.histogram(values, bins=128, range=(0, 1))[0].astype(np.float64)
+    middle = (np.arange(128) + 0.5) / 128
+    below = counts.cumsum()
+    mass = (counts * middle).cumsum()
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (mass[-1] * below / below[-1] - mass) ** 2 / (below * above)
+    return float((np.nan_to_num(between).argmax() + 1) / 128)
+
+
+def _without_litter(ink: Grey) -> Grey:
+    """A photo's ink without grain, and without what runs out of the picture when something inside it does not."""
+    blobs = Blobs.find(ink)
+    if len(blobs.area) < 2:
+        return ink
+    inside = ~blobs.at_border
+    largest = blobs.area[inside].max(initial=0)
+    keep = blobs.area >= 0.03 * blobs.area.max()
+    if largest >= 0.05 * blobs.area.max() and largest >= 0.001 * ink.size:
+        keep = inside & (blobs.area >= 0.03 * largest)
+    return blobs.only(ink, keep)
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """Connected pieces of ink, found on a mask of about 72 × 72 cells, so gaps of a cell or less do not part them.
+
+    Attributes:
+        labels: ``(h, w)`` int64, 0 for paper, else 1 + the index of the blob.
+        cell: side of a mask cell in pixels of the picture.
+        area: ``(n,)`` ink in pixels.
+        box: ``(n, 4)`` top, left, bottom, right in cells, the last two exclusive.
+        at_border: ``(n,)`` whether the blob touches the edge of the picture.
+    """
+
+    labels: NDArray[np.int64]
+    cell: int
+    area: NDArray[np.float64]
+    box: NDArray[np.int64]
+    at_border: NDArray[np.bool_]
+
+    @classmethod
+    def find(cls, ink: Grey) -> Blobs:
+        """The blobs of an ink picture ``(H, W)``."""
+        cell = max(1, round(max(ink.shape) / 72))
+        high, wide = -(-ink.shape[0] // cell), -(-ink.shape[1] // cell)
+        padded = np.zeros((high * cell, wide * cell), dtype=np.float32)
+        padded[: ink.shape[0], : ink.shape[1]] = np.where(ink > FAINT, ink, 0)
+        cells = padded.reshape(high, cell, wide, cell)
+        labels = _label(cells.max(axis=(1, 3)) > 0)
+        count = int(labels.max())
+        area = np.bincount(labels.ravel(), weights=cells.sum(axis=(1, 3)).ravel(), minlength=count + 1)[1:]
+        box = np.zeros((count, 4), dtype=np.int64)
+        rows, columns = np.nonzero(labels)
+        which = labels[rows, columns] - 1
+        box[:, :2] = max(high, wide)
+        np.minimum.at(box[:, 0], which, rows)
+        np.minimum.at(box[:, 1], which, columns)
+        np.maximum.at(box[:, 2], which, rows + 1)
+        np.maximum.at(box[:, 3], which, columns + 1)
+        border = (box[:, 0] == 0) | (box[:, 1] == 0) | (box[:, 2] == high) | (box[:, 3] == wide)
+        return cls(labels, cell, area, box, border)
+
+    def only(self, ink: Grey, keep: NDArray[np.bool_]) -> Grey:
+        """The ink of some blobs: ``keep`` is ``(n,)``."""
+        kept = np.concatenate([[False], keep])[self.labels]
+        mask = kept.repeat(self.cell, 0).repeat(self.cell, 1)[: ink.shape[0], : ink.shape[1]]
+        return np.where(mask, ink, np.float32(0))
+
+
+def _label(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Number the 8-connected components of a mask from 1, by joining runs of neighbouring rows."""
+    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    starts, ends = np.argwhere(edges == 1).tolist(), np.argwhere(edges == -1).tolist()
+    parent = list(range(len(starts)))
+
+    def root(run: int) -> int:
+        while parent[run] != run:
+            parent[run] = parent[parent[run]]
+            run = parent[run]
+        return run
+
+    above: list[int] = []
+    current: list[int] = []
+    row = -1
+    for run, (y, left) in enumerate(starts):
+        if y != row:
+            above, current = (current if y == row + 1 else []), []
+            row = y
+        current.append(run)
+        right = ends[run][1]
+        for other in above:
+            if starts[other][1] <= right and left <= ends[other][1]:
+                parent[root(run)] = root(other)
+    labels = np.zeros(mask.shape, dtype=np.int64)
+    number: dict[int, int] = {}
+    for run, (y, left) in enumerate(starts):
+        labels[y, left : ends[run][1]] = number.setdefault(root(run), len(number) + 1)
+    return labels
+
+
+def bounds(ink: Grey, above: float) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right (the last two exclusive) of what is stronger than ``above``; ink must not be empty."""
+    rows = np.flatnonzero((ink > above).any(axis=1))
+    columns = np.flatnonzero((ink > above).any(axis=0))
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def stroke_width(ink: Grey) -> float:
+    """The mean width of the strokes in pixels: twice the area over the length of the outline.
+
+    The outline's length comes from counting its crossings with lines in four directions (the Cauchy-Crofton formula).
+    """
+    padded = np.pad(ink, 1)
+    straight = np.abs(np.diff(padded, axis=0)).sum() + np.abs(np.diff(padded, axis=1)).sum()
+    slanted = np.abs(padded[1:, 1:] - padded[:-1, :-1]).sum() + np.abs(padded[1:, :-1] - padded[:-1, 1:]).sum()
+    outline = np.pi / 8 * (float(straight) + float(slanted) / np.sqrt(2))
+    return 2 * float(ink.sum()) / max(outline, 1e-6)
+
+
+def fit_box(crop: Grey) -> Grey:
+    """Scale so that the longer side is 20 pixels, averaging areas on the way down; ``(H, W)`` to ``(h, w)``.
+
+    A crop that already has this size is returned as it is. The strongest ink is 1 again afterwards, as in every MNIST
+    digit: a pen finer than a pixel of the small picture would otherwise fade.
+    """
+    height, width = crop.shape
+    if max(height, width) == BOX:
+        return crop
+    scale = BOX / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    filter_ = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
+    small = np.asarray(Image.fromarray(crop).resize(size, filter_), dtype=np.float32)
+    return np.clip(small / max(float(small.max()), 1e-6), 0, 1)
+
+
+def centre_of_mass(ink: Grey) -> tuple[float, float]:
+    """The centre of mass ``(y, x)`` in pixel indices from 0; ink must not be empty."""
+    total = float(ink.sum())
+    y = float(ink.sum(axis=1) @ np.arange(ink.shape[0], dtype=np.float32)) / total
+    x = float(ink.sum(axis=0) @ np.arange(ink.shape[1], dtype=np.float32)) / total
+    return y, x
+
+
+def centre_in_field(small: Grey) -> Grey:
+    """Put ink ``(h, w)``, at most 28 × 28, into a 28 × 28 field with the centre of mass on pixel (14, 14).
+
+    The shift is by whole pixels, as in MNIST, where every digit's centre of mass lies within half a pixel of (14, 14).
+    """
+    height, width = small.shape
+    y, x = centre_of_mass(small)
+    top = min(max(int(np.floor(CENTRE - y + 0.5)), 0), FIELD - height)
+    left = min(max(int(np.floor(CENTRE - x + 0.5)), 0), FIELD - width)
+    field = np.zeros((FIELD, FIELD), dtype=np.float32)
+    field[top : top + height, left : left + width] = small
+    return field
