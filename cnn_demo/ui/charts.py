@@ -1,0 +1,193 @@
+"""Curves of a run as ECharts options: plain data in, plain data out, nothing drawn here.
+
+Both charts share one honest axis: the epoch, with fractions, and beside it (on top) the step that is the same moment.
+A batch of step s ends at epoch s / steps per epoch; the test set is measured at whole epochs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from cnn_demo.ui.i18n import _
+from cnn_demo.ui.theme import MARK_COLOUR, TEST_COLOUR, TRAIN_COLOUR, VAL_COLOUR
+
+Metric = Literal["loss", "accuracy"]
+
+
+class StepCurve(Protocol):
+    """What a chart needs of the curve by step (``cnn_demo.runs.store.Curve``)."""
+
+    step: list[int]
+    epoch: list[float]
+    loss: list[float]
+    accuracy: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the visitor wants to see a curve.
+
+    Attributes:
+        smoothing: weight of the past in the moving average, 0 (none) to below 1.
+        log: logarithmic axis for the loss.
+    """
+
+    smoothing: float = 0.6
+    log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The axis: how many epochs and steps from left to right."""
+
+    epochs: float
+    steps: int
+
+
+def smooth(values: Sequence[float], weight: float) -> list[float]:
+    """Exponential moving average with the bias of its start removed (Kingma and Ba, "Adam", 2015, section 3).
+
+    A value that is not finite is passed through and does not enter the average.
+
+    Args:
+        values: the raw points, in order.
+        weight: of the past, 0 to below 1. 0 gives the raw points back.
+    """
+    average, total, result = 0.0, 0.0, []
+    for value in values:
+        if not math.isfinite(value):
+            result.append(value)
+            continue
+        average = weight * average + (1 - weight) * value
+        total = weight * total + (1 - weight)
+        result.append(average / total)
+    return result
+
+
+def curve_option(
+    metric: Metric,
+    curve: StepCurve,
+    epochs: Sequence[Any],
+    marks: Sequence[Any],
+    span: Span,
+    view: View,
+) -> dict[str, Any]:
+    """One chart: the raw batches faint, their average strong, test (and validation) points, changes of the rate marked.
+
+    Args:
+        metric: which of the two.
+        curve: the training batches, already thinned to at most a thousand points.
+        epochs: rows with ``epoch``, ``step``, ``test_<metric>``, ``val_<metric>``; a value may be None.
+        marks: with ``epoch``, ``kind`` and ``text``; those of kind "lr" are drawn.
+        span: the axis.
+        view: smoothing and scale.
+    """
+    keep = _plottable(metric == "loss" and view.log)
+    raw = curve.loss if metric == "loss" else curve.accuracy
+    average = smooth(raw, view.smoothing)
+    epoch = [round(e, 4) for e in curve.epoch]
+    train = _("Train")
+    series = [
+        # Both carry the same name, so that one click in the legend hides both: raw points are never without meaning.
+        _line(train, zip(epoch, map(keep, raw), curve.step, strict=True), TRAIN_COLOUR, width=1, opacity=0.3),
+        _line(train, zip(epoch, map(keep, average), curve.step, strict=True), TRAIN_COLOUR, width=2.5),
+    ]
+    series[0]["tooltip"] = {"show": False}
+    for name, prefix, colour, symbol in (
+        (_("Validation"), "val", VAL_COLOUR, "diamond"),
+        (_("Test"), "test", TEST_COLOUR, "circle"),
+    ):
+        points = [(r.epoch, keep(getattr(r, f"{prefix}_{metric}")), r.step) for r in epochs]
+        points = [p for p in points if p[1] is not None]
+        if points:
+            series.append(_line(name, points, colour, width=2, symbol=symbol))
+    lines = [{"xAxis": round(m.epoch, 4), "name": m.text} for m in marks if m.kind == "lr"]
+    if lines:
+        series[1]["markLine"] = {
+            "symbol": "none",
+            "silent": True,
+            "lineStyle": {"color": MARK_COLOUR, "type": "dashed", "width": 1},
+            "label": {"formatter": "{b}", "color": MARK_COLOUR, "fontSize": 11, "position": "insideEndTop"},
+            "data": lines,
+        }
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 20, "top": 64, "bottom": 28, "containLabel": True},
+        "legend": {"top": 0, "left": 0, "icon": "roundRect", "itemWidth": 14, "itemHeight": 4},
+        "tooltip": {"trigger": "axis", "axisPointer": {"type": "line"}, "confine": True},
+        "xAxis": [
+            _x_axis(_("Epoch"), span.epochs, "bottom", whole=span.epochs > 2),
+            _x_axis(_("Step"), span.steps, "top", whole=True),
+        ],
+        "yAxis": _y_axis(metric, view),
+        "series": series,
+    }
+
+
+def _plottable(log: bool) -> Callable[[float | None], float | None]:
+    """A function that gives None for what an axis cannot show: NaN, infinity and, on a log axis, zero."""
+
+    def keep(value: float | None) -> float | None:
+        if value is None or not math.isfinite(value) or (log and value <= 0):
+            return None
+        return round(value, 5)
+
+    return keep
+
+
+def _line(name: str, points: Any, colour: str, *, width: float, opacity: float = 1, symbol: str = "") -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "type": "line",
+        "name": name,
+        "dimensions": ["epoch", "value", "step"],
+        "encode": {"x": 0, "y": 1, "tooltip": [1]},
+        "data": [list(point) for point in points],
+        "showSymbol": bool(symbol),
+        "lineStyle": {"width": width, "opacity": opacity},
+        "itemStyle": {"color": colour},
+        "emphasis": {"disabled": True},
+    }
+    if symbol:
+        line |= {"symbol": symbol, "symbolSize": 8}
+    return line
+
+
+def _x_axis(name: str, end: float, position: str, *, whole: bool) -> dict[str, Any]:
+    axis: dict[str, Any] = {
+        "type": "value",
+        "name": name,
+        "nameLocation": "middle",
+        "nameGap": 26,
+        "position": position,
+        "min": 0,
+        "max": end,
+        "splitLine": {"show": False},
+    }
+    if position == "top":
+        axis |= {"axisLine": {"show": False}, "axisPointer": {"show": False}, "splitNumber": 4}
+    if whole:
+        axis["minInterval"] = 1
+    return axis
+
+
+def _y_axis(metric: Metric, view: View) -> dict[str, Any]:
+    if metric == "loss":
+        return {"type": "log" if view.log else "value", **({} if view.log else {"min": 0})}
+    return {"type": "value", "scale": True, "max": 1}
+
+
+def describe(metric: Metric, curve: StepCurve, epochs: Sequence[Any]) -> str:
+    """The chart in a sentence, for those who cannot see it."""
+    raw = [v for v in (curve.loss if metric == "loss" else curve.accuracy) if math.isfinite(v)]
+    if not raw:
+        return _("Loss by epoch: no points yet.") if metric == "loss" else _("Accuracy by epoch: no points yet.")
+    form = "{:.3f}" if metric == "loss" else "{:.1%}"
+    tested = [value for r in epochs if (value := getattr(r, f"test_{metric}")) is not None]
+    text = _("Loss by epoch.") if metric == "loss" else _("Accuracy by epoch.")
+    text += " " + _("Train: from {first} to {last}.").format(first=form.format(raw[0]), last=form.format(raw[-1]))
+    if tested:
+        text += " " + _("Test: {last}.").format(last=form.format(tested[-1]))
+    return text

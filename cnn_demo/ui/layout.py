@@ -1,0 +1,62 @@
+"""What all pages share: the frame around them, and how a page begins."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cnn_demo.ui import i18n, navigation
+from cnn_demo.ui.i18n import _
+
+_STYLE = """
+<style>
+  .stMainBlockContainer { max-width: 84rem; padding-top: 3.25rem; padding-bottom: 4rem; }
+  .stMainBlockContainer h1 { padding-bottom: 0; }
+  @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+</style>
+"""
+
+
+def show() -> None:
+    """Run the page that was asked for, inside the shared frame: the whole of ``app.py`` after the page config."""
+    code = i18n.activate()
+    page = navigation.page()
+    st.html(_STYLE)
+    with st.sidebar:
+        _language_switch(code)
+    page.run()
+
+
+def _language_switch(code: str) -> None:
+    key = "language_switch"
+    st.session_state[key] = code
+    st.segmented_control(
+        "Language · 语言",  # in both languages, for the visitor who cannot read the page
+        list(i18n.LANGUAGES),
+        format_func=i18n.LANGUAGES.__getitem__,
+        key=key,
+        required=True,
+        on_change=lambda: i18n.choose(st.session_state[key]),
+    )
+
+
+def page_header(title: str, lead: str, help: str | None = None) -> None:
+    """A page's heading and the sentence under it, both translated already.
+
+    Args:
+        title: the page's name.
+        lead: one sentence on what this page is for.
+        help: more for those who want it, in Markdown, behind a question mark beside the heading.
+    """
+    st.title(title, anchor=False, help=help)
+    st.markdown(f":gray[{lead}]")
+
+
+def section(title: str, help: str | None = None) -> None:
+    """A heading within a page."""
+    st.subheader(title, anchor=False, help=help)
+
+
+def not_found(what: str) -> None:
+    """Say by name that a link points to something that is not here."""
+    st.warning(what, icon="🔎")
+    st.caption(_("The link may be from another machine, or what it points to was deleted."))

@@ -1,0 +1,55 @@
+"""The table of pages. A new page is one more entry here; menu and Start page follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from cnn_demo.locales import N_
+from cnn_demo.ui.i18n import _
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page.
+
+    Attributes:
+        path: the script, from the repository root: ``pages/<section>/<page>.py``. Its stem is the address.
+        title: its name in the menu, in English.
+        icon: an emoji. (A Material symbol here makes Streamlit fetch a favicon from the internet.)
+        invitation: one sentence for the Start page on what one can do there; "" for pages that are no way in.
+        action: what the Start page's link says.
+    """
+
+    path: str
+    title: str
+    icon: str
+    invitation: str = ""
+    action: str = ""
+
+
+PAGES: tuple[Entry, ...] = (
+    Entry("pages/start/start.py", N_("Start"), "🏠"),
+    Entry(
+        "pages/train/train.py",
+        N_("Train"),
+        "📈",
+        N_(
+            "Launch a training run and watch the loss fall, batch by batch. Pause it, change its learning rate, stop it."
+        ),
+        N_("Train a network"),
+    ),
+)
+
+
+def page() -> st.Page:  # type: ignore[valid-type]
+    """Register every page in the visitor's language and return the one that was asked for."""
+    return st.navigation(
+        [st.Page(e.path, title=_(e.title), icon=e.icon, default=number == 0) for number, e in enumerate(PAGES)]
+    )
+
+
+def ways_in() -> list[Entry]:
+    """The pages that invite a visitor, in the order of the menu."""
+    return [entry for entry in PAGES if entry.invitation]
