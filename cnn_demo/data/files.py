@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import math
 import os
@@ -93,8 +94,8 @@ def find_file(name: str, file: str, root: Path) -> Path | None:
 
 
 def missing_files(name: str, root: Path) -> list[str]:
-    """The files of a data set that are nowhere to be found."""
-    if name not in LAYOUTS:
+    """The files of a data set that are nowhere to be found, neither by themselves nor in CIFAR-10's archive."""
+    if name not in LAYOUTS or (name == "cifar10" and (root / CIFAR_ARCHIVE).is_file()):
         return []
     return [file for file in LAYOUTS[name].files if find_file(name, file, root) is None]
 
@@ -143,6 +144,35 @@ def read_idx(path: Path) -> np.ndarray:
     if len(content) != expected:
         raise DamagedFile(path, f"{len(content):,} values, {expected:,} by its header")
     return np.frombuffer(content, dtype=np.uint8).reshape(shape)
+
+
+def read_file(name: str, file: str, root: Path) -> np.ndarray:
+    """Read one IDX file of a data set and check that it is the one its name says.
+
+    Args:
+        name: a data set of ``IDX_FILES``.
+        file: one of ``IDX_FILES``.
+        root: the folder for downloaded data.
+
+    Returns:
+        uint8 images ``(N, H, W)`` or labels ``(N,)``.
+
+    Raises:
+        FileNotFoundError: it is nowhere.
+        DamagedFile: it cannot be read, or holds another number or size of images, or labels of no class.
+    """
+    path = find_file(name, file, root)
+    if path is None:
+        raise FileNotFoundError(errno.ENOENT, "no such file", str(root / LAYOUTS[name].folder / file))
+    array = read_idx(path)
+    spec = get_spec(name)
+    count = spec.train_size if file.startswith("train") else spec.test_size
+    expected = (count, spec.size, spec.size) if "images" in file else (count,)
+    if array.shape != expected:
+        raise DamagedFile(path, f"holds {array.shape}, expected {expected}")
+    if "labels" in file and array.max() >= len(spec.classes):
+        raise DamagedFile(path, f"holds the label {array.max()}, there are {len(spec.classes)} classes")
+    return array
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
