@@ -1,0 +1,184 @@
+"""What the run store hands out: small frozen records, and its errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from cnn_demo.config import TrainConfig
+
+
+class RunState(str, Enum):
+    """Where a run is in its life."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    CRASHED = "crashed"
+
+    @property
+    def active(self) -> bool:
+        """Waiting for a device or holding one."""
+        return self in ACTIVE
+
+    @property
+    def ended(self) -> bool:
+        return self not in ACTIVE
+
+    @property
+    def resumable(self) -> bool:
+        """Ended before its last step, so that it can go on from a checkpoint."""
+        return self in (RunState.STOPPED, RunState.FAILED, RunState.CRASHED)
+
+
+ACTIVE = frozenset({RunState.QUEUED, RunState.STARTING, RunState.RUNNING, RunState.PAUSED, RunState.STOPPING})
+HOLDS_DEVICE = ACTIVE - {RunState.QUEUED}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training run as the store knows it.
+
+    Attributes:
+        id: short and unique; also the name of its folder.
+        number: counts the runs of this store, for people.
+        name: what its owner calls it; may be empty.
+        device: the resolved device, empty until a worker took the run.
+        created, started, ended: Unix time in seconds; ``started`` and ``ended`` are None until then.
+        step, total_steps, epoch: progress; ``epoch`` is fractional.
+        samples_per_second, memory_bytes, train_seconds: the latest measurements; ``train_seconds`` leaves out pauses and evaluation.
+        test_accuracy, test_loss, test_n: of the last complete epoch, on the data set's test split; None before that. ``val_*`` likewise.
+        error: one English sentence; empty when nothing is wrong. ``error_kind`` is a word for programs, ``error_detail`` a traceback, ``hint`` data for a way out.
+        activity: what a starting run is doing, e.g. ``{"doing": "download", "file": ..., "done": ..., "total": ...}``.
+        queue_position: 1 for the next to start; 0 when not queued.
+        version: grows with every change.
+    """
+
+    id: str
+    number: int
+    name: str
+    state: RunState
+    config: TrainConfig
+    device: str
+    created: float
+    started: float | None
+    ended: float | None
+    step: int
+    total_steps: int
+    epoch: float
+    samples_per_second: float
+    memory_bytes: int
+    train_seconds: float
+    parameters: int
+    train_n: int
+    test_accuracy: float | None = None
+    test_loss: float | None = None
+    test_n: int | None = None
+    val_accuracy: float | None = None
+    val_loss: float | None = None
+    val_n: int | None = None
+    error: str = ""
+    error_kind: str = ""
+    error_detail: str = ""
+    hint: dict[str, Any] = field(default_factory=dict)
+    activity: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    queue_position: int = 0
+    version: int = 0
+
+    @property
+    def title(self) -> str:
+        """The name, or what it is when nobody named it."""
+        return self.name or f"{self.config.model} · {self.config.dataset} · {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Training metrics over steps; sample-weighted means where several steps share a point."""
+
+    step: list[int]
+    epoch: list[float]
+    loss: list[float]
+    accuracy: list[float]
+    lr: list[float]
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRow:
+    """Metrics of one complete epoch; losses in nats, accuracies 0 to 1, each with its number of samples."""
+
+    epoch: int
+    step: int
+    train_loss: float
+    train_accuracy: float
+    train_n: int
+    test_loss: float
+    test_accuracy: float
+    test_n: int
+    val_loss: float | None
+    val_accuracy: float | None
+    val_n: int | None
+    lr: float
+    seconds: float
+    samples_per_second: float
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened to a run: ``kind`` is ``lr``, ``pause``, ``resume``, ``stop``, ``crash``, ``restart`` or ``checkpoint_lost``."""
+
+    step: int
+    epoch: float
+    kind: str
+    value: float | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Saved weights of a run after ``step`` optimiser steps."""
+
+    run_id: str
+    step: int
+    epoch: float
+    path: Path
+    test_accuracy: float | None
+    test_n: int | None
+
+
+class RunNotFound(KeyError):
+    """No run has this id."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return f"there is no run {self.run_id!r}"
+
+
+class RunBusy(RuntimeError):
+    """The run is active and cannot be deleted or resumed."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"run {run.id} is {run.state.value}: stop it first")
+        self.run = run
+
+
+class RunNotResumable(RuntimeError):
+    """The run is finished: there is nothing to go on with."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"run {run.id} is {run.state.value}: nothing is left to do")
+        self.run = run

@@ -1,0 +1,88 @@
+"""Where and how the arithmetic runs: device, precision, memory."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+from functools import cache
+
+import psutil
+import torch
+
+from cnn_demo.config import ConfigError, TrainConfig
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+
+def available_devices() -> list[str]:
+    """Names of the devices of this machine, the preferred one first: ``cuda:N``…, ``mps``, ``cpu``."""
+    names = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return [*names, "cpu"]
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn ``auto``, ``cuda``, ``cuda:N``, ``mps`` or ``cpu`` into a device that this machine has.
+
+    Raises:
+        ConfigError: the device is not here; the message lists those that are.
+    """
+    here = available_devices()
+    wanted = here[0] if name == "auto" else "cuda:0" if name == "cuda" else name
+    if wanted not in here:
+        raise ConfigError("device", name, "a device of this machine: auto, " + ", ".join(here))
+    return torch.device(wanted)
+
+
+def check_precision(config: TrainConfig, device: torch.device) -> None:
+    """Refuse a precision that the device cannot compute.
+
+    Raises:
+        ConfigError: fp16 anywhere but on CUDA, or bf16 on a GPU without it.
+    """
+    if config.precision == "fp16" and device.type != "cuda":
+        raise ConfigError("precision", "fp16", f"fp32 or bf16 on {device.type} (fp16 needs CUDA)")
+    if config.precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise ConfigError("precision", "bf16", "fp32 or fp16 on this GPU")
+
+
+def autocast_dtype(precision: str) -> torch.dtype | None:
+    """The reduced type of an autocast region, or None for plain fp32."""
+    return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def memory_in_use(device: torch.device) -> int:
+    """Bytes that training holds: allocated tensors on CUDA and MPS, resident memory of this process on the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    if device.type == "mps":
+        return torch.mps.current_allocated_memory()
+    return int(psutil.Process().memory_info().rss)
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Ask glibc to keep freed blocks instead of handing them back to the system.
+
+    Activations of a batch are tens of megabytes. By default glibc gets each from ``mmap`` and returns it at once, so that every step
+    pays for the page faults again: on two CPU cores that is a third of a step. Holds for the whole process; its memory stays at the peak.
+
+    Returns:
+        Whether the setting took effect (False on other C libraries).
+    """
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+        return False
+    libc = ctypes.CDLL(None)
+    return bool(libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)) and bool(libc.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory for tensors ran out, on a GPU or on the host."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+    )

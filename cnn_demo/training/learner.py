@@ -1,0 +1,223 @@
+"""The model, its optimiser and its data on one device: everything that one training step touches."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cnn_demo.config import TrainConfig
+from cnn_demo.data import Dataset, DatasetSpec, Resident, Split, normalise, stratified_split
+from cnn_demo.models import count_parameters, create_model
+from cnn_demo.training.device import (
+    autocast_dtype,
+    check_precision,
+    is_out_of_memory,
+    keep_freed_memory,
+    resolve_device,
+)
+from cnn_demo.training.errors import ResumeError
+
+log = logging.getLogger(__name__)
+
+# Below this many steps the minute that the compiler takes is not earned back.
+_COMPILE_FROM_STEPS = 2000
+
+
+class Learner:
+    """One model in training.
+
+    Raises:
+        ConfigError: the device or the precision is not to be had on this machine.
+    """
+
+    def __init__(self, config: TrainConfig, data: Dataset) -> None:
+        self.config = config
+        self.device = resolve_device(config.device)
+        check_precision(config, self.device)
+        if self.device.type == "cpu":
+            keep_freed_memory()
+        if self.device.type == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = True
+            torch.backends.cudnn.allow_tf32 = True
+        self._load(data)
+        torch.manual_seed(config.seed)
+        model = create_model(config.model, channels=data.spec.channels, size=data.spec.size, classes=len(data.spec.classes))
+        memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
+        self.model = model.to(self.device, memory_format=memory_format).train()  # type: ignore[call-overload]
+        self.parameters = count_parameters(self.model)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=config.precision == "fp16")
+        self._forward = self._loss_and_hits
+        self.compiled = self._wants_compiling() and self._compile()
+
+    def _load(self, data: Dataset) -> None:
+        train, held_out = data.train, None
+        if self.config.val_fraction:
+            train, held_out = stratified_split(data.train, self.config.val_fraction, self.config.seed)
+        self.transform = None
+        if self.config.augment == "handwriting":
+            from cnn_demo.data.augment import Handwriting  # only a run that augments pays for it
+
+            self.transform = Handwriting(data.spec, seed=self.config.seed, device=self.device)
+            extra = self.transform.extra()
+            if extra is not None:
+                train = Split(torch.cat([train.images, extra.images]), torch.cat([train.labels, extra.labels]))
+        layout = self.config.channels_last
+        self.train = Resident(train, data.spec, self.device, channels_last=layout)
+        self.test = Resident(data.test, data.spec, self.device, channels_last=layout)
+        self.val = Resident(held_out, data.spec, self.device, channels_last=layout) if held_out is not None else None
+        self.index_device = self.device if self.train.on_device else torch.device("cpu")
+        self.generator = torch.Generator(self.device)
+
+    # -- one step ---------------------------------------------------------------------------------------------
+
+    def step(self, index: Tensor, lr: float, seed: int) -> tuple[Tensor, Tensor]:
+        """One optimiser step on the samples of ``index``.
+
+        Args:
+            index: ``(B,)`` int64 positions in the training split.
+            lr: the learning rate of this step.
+            seed: decides dropout and augmentation of this step.
+
+        Returns:
+            Mean cross-entropy and number of correct answers of the batch before the update, as scalars on the device.
+        """
+        torch.manual_seed(seed)
+        self.generator.manual_seed(seed)
+        images, labels = self._batch(index)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.zero_grad(set_to_none=True)
+        # A compiled graph is made for one shape; the short last batch takes the plain road.
+        forward = self._forward if len(index) == self.config.batch_size else self._loss_and_hits
+        loss, hits = forward(images, labels)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        # A CUDA graph reuses its output buffers: keep copies.
+        return loss.detach().clone(), hits.clone()
+
+    def _batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        if self.transform is None:
+            return self.train.batch(index)
+        images, labels = self.train.raw(index)
+        return normalise(self.transform(images.float() / 255, self.generator) * 255, self.train.spec), labels
+
+    def _loss_and_hits(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        dtype = autocast_dtype(self.config.precision)
+        with torch.autocast(self.device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None):
+            logits = self.model(images)
+        logits = logits.float()
+        return F.cross_entropy(logits, labels), (logits.detach().argmax(1) == labels).sum()
+
+    # -- compilation ------------------------------------------------------------------------------------------
+
+    def _wants_compiling(self) -> bool:
+        if self.config.compile == "auto":
+            steps = len(self.train) * self.config.epochs // self.config.batch_size
+            has_triton = importlib.util.find_spec("triton") is not None
+            return self.device.type == "cuda" and has_triton and steps >= _COMPILE_FROM_STEPS
+        return self.config.compile == "on"
+
+    def _compile(self) -> bool:
+        """Compile forward and loss, with CUDA graphs on a GPU. Any failure leaves the eager road, and says so in the log."""
+        if len(self.train) < self.config.batch_size:
+            return False
+        mode = "reduce-overhead" if self.device.type == "cuda" else "default"
+        before = {name: value.clone() for name, value in self.model.state_dict().items()}
+        try:
+            compiled = torch.compile(self._loss_and_hits, mode=mode)
+            index = torch.arange(self.config.batch_size, device=self.index_device)
+            for _ in range(3):  # warm-up, recording, replay
+                loss, _ = compiled(*self._batch(index))
+                self.scaler.scale(loss).backward()
+                self.optimizer.zero_grad(set_to_none=True)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            log.warning("torch.compile is not to be had here, going on without it: %s", str(error).splitlines()[0])
+            return False
+        finally:
+            self.optimizer.zero_grad(set_to_none=True)
+            self.model.load_state_dict(before)  # running statistics moved during the warm-up
+        self._forward = compiled
+        return True
+
+    # -- state ------------------------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The live tensors of the model and of Adam (not copies)."""
+        names = {id(p): name for name, p in self.model.named_parameters()}
+        optimizer = {
+            f"{names[id(p)]}.{key}": value
+            for p, state in self.optimizer.state.items()
+            for key, value in state.items()
+            if isinstance(value, Tensor)
+        }
+        return dict(self.model.state_dict()), optimizer
+
+    def scaler_state(self) -> dict[str, Any]:
+        """The gradient scaler's state as plain numbers; empty when there is no scaler."""
+        return self.scaler.state_dict()
+
+    def load_state(self, weights: dict[str, Tensor], optimizer: dict[str, Tensor], scaler: dict[str, Any]) -> None:
+        """Put a snapshot back.
+
+        Raises:
+            ResumeError: the tensors are not those of this model.
+        """
+        try:
+            self.model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ResumeError(f"the checkpoint does not fit model {self.config.model!r}: {error}") from error
+        self.optimizer.state.clear()
+        for name, parameter in self.model.named_parameters():
+            state = {
+                key: optimizer[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq") if f"{name}.{key}" in optimizer
+            }
+            if not state:
+                continue  # a checkpoint from before the first step
+            # Adam's fused kernel walks parameter and moments together: they must lie in memory alike.
+            self.optimizer.state[parameter] = {
+                "step": state["step"].to(self.device, torch.float32).clone(),
+                "exp_avg": torch.empty_like(parameter).copy_(state["exp_avg"]),
+                "exp_avg_sq": torch.empty_like(parameter).copy_(state["exp_avg_sq"]),
+            }
+        if scaler:
+            self.scaler.load_state_dict(scaler)
+
+
+def largest_batch(config: TrainConfig, spec: DatasetSpec, start: int) -> int | None:
+    """The first of ``start, start/2, start/4 …`` whose forward and backward pass fits into the device's memory.
+
+    Returns:
+        The batch size, or None when not even one sample fits.
+    """
+    device = resolve_device(config.device)
+    size = start
+    while size >= 1:
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        if _fits(config, spec, size, device):
+            return size
+        size //= 2
+    return None
+
+
+def _fits(config: TrainConfig, spec: DatasetSpec, size: int, device: torch.device) -> bool:
+    try:
+        model: nn.Module = create_model(config.model, channels=spec.channels, size=spec.size, classes=len(spec.classes)).to(device)
+        images = torch.zeros(size, spec.channels, spec.size, spec.size, device=device)
+        F.cross_entropy(model(images), torch.zeros(size, dtype=torch.int64, device=device)).backward()
+        adam = torch.optim.Adam(model.parameters(), fused=True)
+        adam.step()
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            return False
+        raise
+    return True
