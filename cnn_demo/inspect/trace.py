@@ -1,0 +1,276 @@
+"""The arithmetic of one unit, from the numbers below it to the number PyTorch computed.
+
+Every step is worked out in double precision with NumPy from the captured inputs of that step, and carries the value
+that PyTorch captured, so that the difference can be shown. What textbooks call a convolution is a cross-correlation
+here, as in PyTorch: the kernel is not flipped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cnn_demo.inspect.capture import Captured, Node, capture
+from cnn_demo.inspect.receptive import window_settings
+from cnn_demo.inspect.steps import (
+    ActivationStep,
+    AddStep,
+    ConvStep,
+    LinearStep,
+    NormStep,
+    PoolStep,
+    SoftmaxStep,
+    Step,
+    Trace,
+)
+
+
+def trace(model: nn.Module, image: Tensor, layer: str, channel: int, y: int = 0, x: int = 0, *, top: int = 12) -> Trace:
+    """Run a model on one image and take one unit apart.
+
+    Args:
+        model: as for :func:`cnn_demo.inspect.capture.capture`.
+        image: one normalised image, ``(1, C, H, W)``.
+        layer, channel, y, x: the unit; y and x are 0 for a layer of features.
+        top: how many contributions of a linear layer are listed one by one.
+
+    Raises:
+        KeyError: no such layer.
+        IndexError: no such unit in this layer.
+    """
+    with capture(model) as maps:
+        maps(image)
+        return trace_unit(maps, layer, channel, y, x, top=top)
+
+
+def trace_unit(maps: Captured, layer: str, channel: int, y: int = 0, x: int = 0, *, top: int = 12) -> Trace:
+    """As :func:`trace`, from activations that were captured already (all kinds, first image of the batch)."""
+    if layer not in maps.nodes:
+        raise KeyError(f"no layer named {layer!r}; there are: {', '.join(maps.nodes)}")
+    shape = maps.nodes[layer].shape[1:]
+    unit = (channel, y, x)[: len(shape)] if len(shape) in (1, 3) else (channel,)
+    if any(not 0 <= i < n for i, n in zip((channel, y, x), (*shape, 1, 1), strict=False)):
+        raise IndexError(f"unit {(channel, y, x)} is outside layer {layer!r} of shape {tuple(shape)}")
+    chain = _chain(maps.nodes, layer)
+    steps = [_step(maps, maps.nodes[name], unit, top) for name in chain]
+    last = maps.nodes[chain[-1]]
+    if last.name == next(reversed(maps.nodes)) and last.kind == "linear" and len(last.shape) == 2:
+        steps.append(_softmax(last.name, _numbers(maps, last.name), channel))
+    return Trace(layer, channel, y, x, tuple(steps))
+
+
+def _single(node: Node) -> bool:
+    """Whether every output unit is a function of the same unit of one input."""
+    kind = node.kind in ("activation", "norm", "dropout") and not node.op.endswith("softmax")
+    return kind and len(node.inputs) == 1 and (node.kind != "norm" or node.op in ("batch_norm", "group_norm"))
+
+
+def _chain(nodes: Mapping[str, Node], layer: str) -> list[str]:
+    """Back to the operation that mixes numbers, and on to the end of the layer's answer."""
+    chain = [layer]
+    while _single(nodes[chain[0]]):
+        chain.insert(0, nodes[chain[0]].inputs[0])
+    while nodes[chain[-1]].kind != "activation":
+        readers = [node for node in nodes.values() if chain[-1] in node.inputs]
+        if len(readers) != 1 or not _single(readers[0]) or readers[0].kind == "dropout":
+            break
+        chain.append(readers[0].name)
+    return chain
+
+
+def _numbers(maps: Captured, name: str) -> np.ndarray:
+    return maps[name][0].detach().cpu().double().numpy()
+
+
+def _step(maps: Captured, node: Node, unit: tuple[int, ...], top: int) -> Step:
+    captured = float(_numbers(maps, node.name)[unit])
+    base: dict[str, Any] = {"layer": node.name, "op": node.op, "captured": captured}
+    if node.op == "conv2d":
+        return _conv(maps, node, unit, base)
+    if node.op == "linear" and len(node.shape) == 2:
+        return _linear(maps, node, unit[0], base, top)
+    if node.kind == "pool" and len(node.shape) == 4:
+        return _pool(maps, node, unit, base)
+    if node.kind == "norm" and _single(node):
+        return _norm(maps, node, unit, base)
+    if _single(node):
+        before = float(_numbers(maps, node.inputs[0])[unit])
+        return ActivationStep(**base, input=before, value=_apply(node, before, unit[0]))
+    if node.kind == "add" and node.settings.get("alpha", 1) == 1:
+        return _add(maps, node, unit, base)
+    return Step(**base, value=captured)
+
+
+def _conv(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any]) -> ConvStep:
+    weight = node.settings["weight"].detach().cpu().double().numpy()  # (O, I / groups, kh, kw)
+    channel, y, x = unit
+    (kh, kw), stride, padding, dilation = window_settings(node)
+    inputs = weight.shape[1]
+    first = channel // (weight.shape[0] // int(node.settings.get("groups", 1))) * inputs
+    top, left = y * stride[0] - padding[0], x * stride[1] - padding[1]
+    source = _numbers(maps, node.inputs[0])[first : first + inputs]
+    patch = np.nan_to_num(_window(source, top, left, (kh, kw), dilation))
+    products = patch * weight[channel]
+    sums = products.sum((1, 2))
+    bias = _at(node.settings.get("bias"), channel, 0.0)
+    return ConvStep(
+        **base,
+        value=float(sums.sum() + bias),
+        source=node.inputs[0],
+        first_channel=first,
+        top=top,
+        left=left,
+        dilation=dilation,
+        patch=patch,
+        kernel=weight[channel],
+        products=products,
+        sums=sums,
+        bias=bias,
+    )
+
+
+def _pool(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any]) -> PoolStep:
+    channel, y, x = unit
+    source = _numbers(maps, node.inputs[0])[channel : channel + 1]
+    h, w = source.shape[1:]
+    dilation, divisor, maximum = (1, 1), None, "max" in node.op
+    if node.op in ("max_pool2d", "avg_pool2d"):
+        kernel, stride, padding, dilation = window_settings(node)
+        top, left = y * stride[0] - padding[0], x * stride[1] - padding[1]
+    else:  # the windows of adaptive pooling: start floored, end ceiled
+        out_h, out_w = node.shape[-2:] if node.op != "mean" else (1, 1)
+        top, left = y * h // out_h, x * w // out_w
+        kernel = math.ceil((y + 1) * h / out_h) - top, math.ceil((x + 1) * w / out_w) - left
+        padding = (0, 0)
+    window = _window(source, top, left, kernel, dilation)[0]
+    winner: tuple[int, int] | None = None
+    if maximum:
+        winner = divmod(int(np.nanargmax(window)), window.shape[1])
+        value = float(window[winner])
+    else:
+        divisor = int(np.isfinite(window).sum())
+        if node.op == "avg_pool2d":
+            if node.settings.get("count_include_pad", True):  # padding counts, what ceil_mode adds beyond it does not
+                divisor = (min(top + kernel[0], h + padding[0]) - top) * (min(left + kernel[1], w + padding[1]) - left)
+            divisor = node.settings.get("divisor_override") or divisor
+        value = float(np.nansum(window) / divisor)
+    return PoolStep(
+        **base,
+        value=value,
+        source=node.inputs[0],
+        top=top,
+        left=left,
+        dilation=dilation,
+        window=window,
+        winner=winner,
+        divisor=divisor,
+    )
+
+
+def _norm(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any]) -> NormStep:
+    settings, channel = node.settings, unit[0]
+    source = _numbers(maps, node.inputs[0])
+    if node.op == "group_norm":
+        size = source.shape[0] // int(settings["num_groups"])
+        group = source[channel // size * size :][:size]
+        mean, variance = float(group.mean()), float(group.var())
+    elif settings.get("running_mean") is not None:
+        mean, variance = _at(settings["running_mean"], channel, 0.0), _at(settings["running_var"], channel, 1.0)
+    else:  # no running statistics: those of the batch
+        batch = maps[node.inputs[0]].detach().cpu().double().numpy()[:, channel]
+        mean, variance = float(batch.mean()), float(batch.var())
+    eps, before = float(settings.get("eps", 1e-5)), float(source[unit])
+    weight, bias = _at(settings.get("weight"), channel, 1.0), _at(settings.get("bias"), channel, 0.0)
+    value = (before - mean) / math.sqrt(variance + eps) * weight + bias
+    return NormStep(**base, value=value, input=before, mean=mean, variance=variance, eps=eps, weight=weight, bias=bias)
+
+
+def _linear(maps: Captured, node: Node, channel: int, base: dict[str, Any], top: int) -> LinearStep:
+    inputs = _numbers(maps, node.inputs[0])
+    weights = node.settings["weight"].detach()[channel].cpu().double().numpy()
+    products = inputs * weights
+    order = np.argsort(-np.abs(products), kind="stable")[:top]
+    bias = _at(node.settings.get("bias"), channel, 0.0)
+    maps_layer = ""
+    places: tuple[tuple[int, int, int], ...] = ()
+    flat = maps.nodes[node.inputs[0]]
+    while flat.kind == "dropout":
+        flat = maps.nodes[flat.inputs[0]]
+    if flat.op in ("flatten", "view", "reshape") and len(maps.nodes[flat.inputs[0]].shape) == 4:
+        maps_layer = flat.inputs[0]
+        places = tuple(
+            (int(c), int(y), int(x))
+            for c, y, x in zip(*np.unravel_index(order, maps.nodes[maps_layer].shape[1:]), strict=True)
+        )
+    return LinearStep(
+        **base,
+        value=float(products.sum() + bias),
+        source=node.inputs[0],
+        index=tuple(int(i) for i in order),
+        inputs=inputs[order],
+        weights=weights[order],
+        products=products[order],
+        places=places,
+        maps=maps_layer,
+        others=float(np.delete(products, order).sum()),
+        count=len(products) - len(order),
+        bias=bias,
+    )
+
+
+def _add(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any]) -> Step:
+    terms = []
+    for name in node.inputs if len(node.inputs) > 1 else node.inputs * 2:
+        value = np.broadcast_to(_numbers(maps, name), node.shape[1:])[unit]
+        terms.append((name, float(value)))
+    if len(node.inputs) == 1:  # x + x, or x + constant
+        other = base["captured"] - terms[0][1]
+        if not math.isclose(other, terms[0][1], rel_tol=1e-6):
+            terms[1] = ("", other)
+    return AddStep(**base, value=sum(value for _, value in terms), terms=tuple(terms))
+
+
+def _softmax(layer: str, logits: np.ndarray, channel: int) -> SoftmaxStep:
+    largest = float(logits.max())
+    exponentials = np.exp(logits - largest)
+    probabilities = exponentials / exponentials.sum()
+    captured = float(torch.softmax(torch.from_numpy(logits), 0)[channel])
+    return SoftmaxStep(
+        layer=f"{layer} · softmax",
+        op="softmax",
+        value=float(probabilities[channel]),
+        captured=captured,
+        logits=logits,
+        largest=largest,
+        exponentials=exponentials,
+        total=float(exponentials.sum()),
+        probabilities=probabilities,
+    )
+
+
+def _apply(node: Node, value: float, channel: int) -> float:
+    if node.apply is None:
+        return value  # dropout
+    if node.op == "prelu":
+        slopes = node.settings["weight"].detach()
+        slope = float(slopes[channel if len(slopes) > 1 else 0])
+        return value if value >= 0 else slope * value
+    return float(node.apply(torch.tensor(value, dtype=torch.float64)))
+
+
+def _window(source: np.ndarray, top: int, left: int, kernel: tuple[int, int], dilation: tuple[int, int]) -> np.ndarray:
+    """Values of ``(C, H, W)`` under a window, ``(C, kh, kw)``; NaN outside the map."""
+    rows, cols = top + np.arange(kernel[0]) * dilation[0], left + np.arange(kernel[1]) * dilation[1]
+    in_rows, in_cols = (rows >= 0) & (rows < source.shape[1]), (cols >= 0) & (cols < source.shape[2])
+    window = np.full((source.shape[0], *kernel), np.nan)
+    window[np.ix_(np.arange(source.shape[0]), in_rows, in_cols)] = source[:, rows[in_rows]][:, :, cols[in_cols]]
+    return window
+
+
+def _at(values: Tensor | None, channel: int, default: float) -> float:
+    return default if values is None else float(values.detach()[channel])
