@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS runs (
     versions TEXT NOT NULL DEFAULT '{}',
     wish TEXT NOT NULL DEFAULT '',
     lr_wish REAL,
+    attempts INTEGER NOT NULL DEFAULT 0,
     version INTEGER NOT NULL DEFAULT 1
 );
 -- The rule "one active run a device" is the database's, so no two processes can break it.
@@ -69,6 +70,7 @@ CREATE INDEX IF NOT EXISTS marks_of_run ON marks(run, step);
 CREATE TABLE IF NOT EXISTS checkpoints (
     run TEXT NOT NULL, step INTEGER NOT NULL, epoch REAL NOT NULL, folder TEXT NOT NULL, PRIMARY KEY (run, step)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS speeds (
     key TEXT PRIMARY KEY, parameters INTEGER NOT NULL, samples_per_second REAL NOT NULL, at REAL NOT NULL
 ) WITHOUT ROWID;

@@ -57,6 +57,7 @@ class Run:
         test_accuracy, test_loss, test_n: of the last complete epoch, on the data set's test split; None before that. ``val_*`` likewise.
         error: one English sentence; empty when nothing is wrong. ``error_kind`` is a word for programs, ``error_detail`` a traceback, ``hint`` data for a way out.
         activity: what a starting run is doing, e.g. ``{"doing": "download", "file": ..., "done": ..., "total": ...}``.
+        owned: a command line holds it; workers leave it alone.
         queue_position: 1 for the next to start; 0 when not queued.
         version: grows with every change.
     """
@@ -90,6 +91,7 @@ class Run:
     hint: dict[str, Any] = field(default_factory=dict)
     activity: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    owned: bool = False
     queue_position: int = 0
     version: int = 0
 

@@ -63,7 +63,9 @@ class Store:
 
     # -- making and finding --------------------------------------------------------------------------------------
 
-    def create(self, config: TrainConfig, *, token: str | None = None, name: str = "", owned: bool = False, run_id: str = "") -> Run:
+    def create(
+        self, config: TrainConfig, *, token: str | None = None, name: str = "", owned: bool = False, run_id: str = ""
+    ) -> Run:
         """Put a new run into the queue.
 
         Args:
@@ -119,7 +121,9 @@ class Store:
             if run_id is not None:
                 row = db.execute("SELECT version FROM runs WHERE id = ?", (run_id,)).fetchone()
                 return int(row["version"]) if row else 0
-            row = db.execute("SELECT COUNT(*), COALESCE(SUM(version), 0), COALESCE(MAX(number), 0) FROM runs").fetchone()
+            row = db.execute(
+                "SELECT COUNT(*), COALESCE(SUM(version), 0), COALESCE(MAX(number), 0) FROM runs"
+            ).fetchone()
             return hash(tuple(row))
 
     def _get(self, db: sqlite3.Connection, run_id: str) -> Run:
@@ -136,13 +140,13 @@ class Store:
 
     def _reconcile(self, run: Run) -> Run:
         """Find out whether the process behind an active run is still there."""
-        with self.db.read() as db:
-            owned = db.execute("SELECT owned FROM runs WHERE id = ?", (run.id,)).fetchone()
-        if run.state not in HOLDS_DEVICE and not (run.state is RunState.QUEUED and owned and owned["owned"]):
+        if run.state not in HOLDS_DEVICE and not (run.state is RunState.QUEUED and run.owned):
             return run
         folder = self.folder(run.id)
         if not folder.is_dir():
-            return self._mark_dead(run.id, run.state, "folder_missing", f"the folder of run {run.id} was deleted while it ran")
+            return self._mark_dead(
+                run.id, run.state, "folder_missing", f"the folder of run {run.id} was deleted while it ran"
+            )
         try:
             with self.lock(run.id):
                 # Nobody holds the lock, and nobody can take it while we look: what the row says now is final.
@@ -164,6 +168,46 @@ class Store:
             self._mark(db, run, "crash")
             return self._get(db, run_id)
 
+    def queued(self) -> int:
+        """How many runs wait for a worker."""
+        with self.db.read() as db:
+            return int(db.execute("SELECT COUNT(*) FROM runs WHERE state = 'queued' AND owned = 0").fetchone()[0])
+
+    def fail_queued(self, kind: str, error: str, detail: str = "") -> None:
+        """Fail the run at the head of the queue: no worker can be had for it."""
+        with self.db.transaction() as db:
+            db.execute(
+                "UPDATE runs SET state = 'failed', error = ?, error_kind = ?, error_detail = ?, ended = ?, attempts = 0, version = version + 1"
+                " WHERE number = (SELECT number FROM runs WHERE state = 'queued' AND owned = 0 ORDER BY queued LIMIT 1)",
+                (error, kind, detail, time.time()),
+            )
+
+    def count_attempt(self) -> int:
+        """Count another worker started for the head of the queue; 0 when the queue is empty."""
+        with self.db.transaction() as db:
+            row = db.execute(
+                "SELECT id, attempts FROM runs WHERE state = 'queued' AND owned = 0 ORDER BY queued LIMIT 1"
+            ).fetchone()
+            if row is None:
+                return 0
+            db.execute("UPDATE runs SET attempts = attempts + 1 WHERE id = ?", (row["id"],))
+            return int(row["attempts"]) + 1
+
+    def take_turn(self, what: str, seconds: float) -> bool:
+        """Whether the caller may do something that nobody else has begun within the last ``seconds``, on this store."""
+        now = time.time()
+        with self.db.transaction() as db:
+            row = db.execute("SELECT value FROM notes WHERE key = ?", (what,)).fetchone()
+            if row and 0 <= now - row["value"] < seconds:
+                return False
+            db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (what, now))
+            return True
+
+    def end_turn(self, what: str) -> None:
+        """Let the next caller of :meth:`take_turn` go ahead."""
+        with self.db.transaction() as db:
+            db.execute("DELETE FROM notes WHERE key = ?", (what,))
+
     # -- wishes --------------------------------------------------------------------------------------------------
 
     def pause(self, run_id: str) -> Run:
@@ -184,10 +228,13 @@ class Store:
             run = self._get(db, run_id)
             if run.state is RunState.QUEUED:
                 db.execute(
-                    "UPDATE runs SET state = 'stopped', ended = ?, version = version + 1 WHERE id = ?", (time.time(), run_id)
+                    "UPDATE runs SET state = 'stopped', ended = ?, version = version + 1 WHERE id = ?",
+                    (time.time(), run_id),
                 )
             elif run.state in HOLDS_DEVICE:
-                db.execute("UPDATE runs SET state = 'stopping', wish = 'stop', version = version + 1 WHERE id = ?", (run_id,))
+                db.execute(
+                    "UPDATE runs SET state = 'stopping', wish = 'stop', version = version + 1 WHERE id = ?", (run_id,)
+                )
             return self._get(db, run_id)
 
     def resume(self, run_id: str) -> Run:
@@ -290,7 +337,9 @@ class Store:
     def marks(self, run_id: str) -> builtins.list[Mark]:
         """What happened to the run, in order of time."""
         with self.db.read() as db:
-            rows = db.execute("SELECT step, epoch, kind, value, at FROM marks WHERE run = ? ORDER BY at", (run_id,)).fetchall()
+            rows = db.execute(
+                "SELECT step, epoch, kind, value, at FROM marks WHERE run = ? ORDER BY at", (run_id,)
+            ).fetchall()
         return [Mark(**dict(row)) for row in rows]
 
     def checkpoints(self, run_id: str) -> builtins.list[Checkpoint]:
@@ -302,7 +351,10 @@ class Store:
                 (run_id,),
             ).fetchall()
         found = [
-            Checkpoint(run_id, r["step"], r["epoch"], self.folder(run_id) / r["folder"], r["test_accuracy"], r["test_n"]) for r in rows
+            Checkpoint(
+                run_id, r["step"], r["epoch"], self.folder(run_id) / r["folder"], r["test_accuracy"], r["test_n"]
+            )
+            for r in rows
         ]
         return [c for c in found if (c.path / "weights.safetensors").is_file()]
 
@@ -319,7 +371,9 @@ class Store:
         tail = ["test_loss", "test_accuracy", "test_n", "val_loss", "val_accuracy", "val_n"]
         writer.writerow(["step", "epoch", "lr", "n", "train_loss", "train_accuracy", *tail])
         with self.db.read() as db:
-            rows = db.execute("SELECT step, epoch, lr, n, loss, accuracy FROM steps WHERE run = ? ORDER BY step", (run_id,)).fetchall()
+            rows = db.execute(
+                "SELECT step, epoch, lr, n, loss, accuracy FROM steps WHERE run = ? ORDER BY step", (run_id,)
+            ).fetchall()
         for row in rows:
             end = ends.get(row["step"])
             writer.writerow([*row, *(getattr(end, name) if end else None for name in tail)])
@@ -327,7 +381,9 @@ class Store:
 
     @staticmethod
     def _mark(db: sqlite3.Connection, run: Run, kind: str, value: float | None = None) -> None:
-        db.execute("INSERT INTO marks VALUES (?, ?, ?, ?, ?, ?)", (run.id, run.step, run.epoch, kind, value, time.time()))
+        db.execute(
+            "INSERT INTO marks VALUES (?, ?, ?, ?, ?, ?)", (run.id, run.step, run.epoch, kind, value, time.time())
+        )
 
 
 def _run(row: sqlite3.Row) -> Run:
@@ -339,6 +395,7 @@ def _run(row: sqlite3.Row) -> Run:
             **plain,
             "state": state,
             "config": config,
+            "owned": bool(row["owned"]),
             "hint": json.loads(row["hint"]),
             "activity": json.loads(row["activity"]),
             "versions": json.loads(row["versions"]),

@@ -12,7 +12,9 @@ class TrainingDiverged(RuntimeError):
     """
 
     def __init__(self, step: int, lr: float) -> None:
-        super().__init__(f"the loss stopped being a number at step {step} (lr = {lr:g}); try a learning rate ten times smaller")
+        super().__init__(
+            f"the loss stopped being a number at step {step} (lr = {lr:g}); try a learning rate ten times smaller"
+        )
         self.step, self.lr = step, lr
 
 

@@ -46,11 +46,15 @@ class Learner:
             torch.backends.cudnn.allow_tf32 = True
         self._load(data)
         torch.manual_seed(config.seed)
-        model = create_model(config.model, channels=data.spec.channels, size=data.spec.size, classes=len(data.spec.classes))
+        model = create_model(
+            config.model, channels=data.spec.channels, size=data.spec.size, classes=len(data.spec.classes)
+        )
         memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
         self.model = model.to(self.device, memory_format=memory_format).train()  # type: ignore[call-overload]
         self.parameters = count_parameters(self.model)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+        )
         self.scaler = torch.amp.GradScaler("cuda", enabled=config.precision == "fp16")
         self._forward = self._loss_and_hits
         self.compiled = self._wants_compiling() and self._compile()
@@ -178,7 +182,9 @@ class Learner:
         self.optimizer.state.clear()
         for name, parameter in self.model.named_parameters():
             state = {
-                key: optimizer[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq") if f"{name}.{key}" in optimizer
+                key: optimizer[f"{name}.{key}"]
+                for key in ("step", "exp_avg", "exp_avg_sq")
+                if f"{name}.{key}" in optimizer
             }
             if not state:
                 continue  # a checkpoint from before the first step
@@ -211,7 +217,9 @@ def largest_batch(config: TrainConfig, spec: DatasetSpec, start: int) -> int | N
 
 def _fits(config: TrainConfig, spec: DatasetSpec, size: int, device: torch.device) -> bool:
     try:
-        model: nn.Module = create_model(config.model, channels=spec.channels, size=spec.size, classes=len(spec.classes)).to(device)
+        model: nn.Module = create_model(
+            config.model, channels=spec.channels, size=spec.size, classes=len(spec.classes)
+        ).to(device)
         images = torch.zeros(size, spec.channels, spec.size, spec.size, device=device)
         F.cross_entropy(model(images), torch.zeros(size, dtype=torch.int64, device=device)).backward()
         adam = torch.optim.Adam(model.parameters(), fused=True)

@@ -1,0 +1,1 @@
+"""Training runs: the store, the worker process, the launcher, checkpoints."""

@@ -1,0 +1,272 @@
+"""The training process: waits for a run, trains it, ends.
+
+``python -m cnn_demo.runs.worker`` imports torch at once and then waits for the queue, so that the next click on "train" starts in
+no time. It trains exactly one run: a fresh process for each gives all memory back and keeps one run's fate from another's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import faulthandler
+import logging
+import os
+import signal
+import sqlite3
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from cnn_demo.config import ConfigError
+from cnn_demo.runs import launcher
+from cnn_demo.runs.records import Run, RunState
+from cnn_demo.runs.store import Store
+
+if TYPE_CHECKING:
+    from cnn_demo.training import Event, Snapshot
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = float(os.environ.get("CNN_DEMO_STANDBY", "600"))
+_POLL_SECONDS = 0.05
+_POLLS_BETWEEN_LISTS = 40
+
+
+def versions() -> dict[str, str]:
+    """What has a say in a run's numbers."""
+    import platform
+
+    import torch
+
+    import cnn_demo
+
+    return {
+        "cnn_demo": cnn_demo.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def execute(store: Store, run: Run, on_event: Callable[[Event], None] | None = None) -> Run:
+    """Train a claimed run to its end, writing everything into the store. The caller holds the run's lock.
+
+    Args:
+        store: the run store.
+        run: a run in state ``starting``.
+        on_event: told every event as well (a progress bar).
+
+    Returns:
+        The run as it ended: finished, stopped or failed. No exception for what can go wrong with a run.
+    """
+    from cnn_demo.data import DatasetUnavailable
+    from cnn_demo.runs.checkpoints import CheckpointUnreadable
+    from cnn_demo.runs.recorder import Recorder, RunAbandoned
+    from cnn_demo.training import OutOfMemory, TrainingDiverged
+
+    recorder = Recorder(store, run)
+    try:
+        _train(store, run, recorder, on_event)
+    except RunAbandoned:
+        log.warning("run %s was declared dead or deleted: this worker ends", run.id)
+    except DatasetUnavailable as error:
+        hint = {"tried": [str(a) for a in error.tried], "folder": str(error.folder), "files": list(error.files)}
+        _fail(store, recorder, "dataset_unavailable", error, hint)
+    except OutOfMemory as error:
+        _fail(store, recorder, "out_of_memory", error, {"batch_size": error.fits} if error.fits else {})
+    except TrainingDiverged as error:
+        _fail(store, recorder, "diverged", error, {"lr": error.lr / 10})
+    except ConfigError as error:
+        _fail(store, recorder, "config", error, {"field": error.field})
+    except CheckpointUnreadable as error:
+        _fail(store, recorder, "checkpoint_unreadable", error)
+    except (OSError, sqlite3.Error) as error:
+        _fail(store, recorder, _disk_kind(store, run, error), error)
+    except Exception as error:
+        _fail(store, recorder, "error", error)
+    return store.get(run.id)
+
+
+def _disk_kind(store: Store, run: Run, error: Exception) -> str:
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in str(error):
+        return "disk_full"
+    return "error" if store.folder(run.id).is_dir() else "folder_missing"
+
+
+def _fail(store: Store, recorder: Any, kind: str, error: Exception, hint: dict[str, Any] | None = None) -> None:
+    detail = "".join(traceback.format_exception(error))
+    log.error("%s", detail)
+    words = {
+        "disk_full": f"the disk is full: {store.home} has no room for the next checkpoint",
+        "folder_missing": f"the folder of run {recorder.run.id} was deleted while it trained",
+    }
+    sentence = words.get(kind, str(error) or type(error).__name__).splitlines()[0]
+    for _ in range(20):  # a full disk may take a moment to find room for one row
+        try:
+            recorder.fail(kind, sentence, detail, hint)
+            return
+        except sqlite3.Error:
+            time.sleep(0.25)
+    # The lock is about to fall: whoever looks next will find the run crashed.
+
+
+def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], None] | None) -> None:
+    from cnn_demo.data import DownloadProgress, load_dataset
+    from cnn_demo.runs.checkpoints import checkpoint_name, save_checkpoint
+    from cnn_demo.runs.recorder import StoreControl
+    from cnn_demo.training import CheckpointDue, EpochEnd, Finished, LrChanged, Paused, Progress, Resumed, Started, fit
+
+    config = run.config.replace(device=run.device)
+    control = StoreControl(store, run.id)
+    said = 0.0
+
+    def downloading(progress: DownloadProgress) -> None:
+        nonlocal said
+        control.refresh()
+        if control.stopping:
+            raise KeyboardInterrupt
+        if time.monotonic() - said > 0.25:
+            said = time.monotonic()
+            recorder.activity(
+                doing="download", file=progress.file, done=progress.done_bytes, total=progress.total_bytes
+            )
+
+    recorder.activity(doing="load", file=config.dataset)
+    try:
+        data = load_dataset(config.dataset, progress=downloading)
+    except KeyboardInterrupt:
+        recorder.end(RunState.STOPPED)
+        return
+    snapshot = _last_intact(store, run, recorder)
+    plan = recorder.rewind(snapshot)
+    last_test: dict[str, Any] = {}
+    for event in fit(config, dataset=data, control=control, resume=snapshot, lr_plan=plan):
+        if isinstance(event, Started):
+            recorder.started(event, versions())
+        elif isinstance(event, Progress):
+            recorder.progress(event)
+        elif isinstance(event, EpochEnd):
+            recorder.epoch_end(event)
+            last_test = {
+                "dataset": config.dataset,
+                "accuracy": event.test.accuracy,
+                "loss": event.test.loss,
+                "n": event.test.n,
+            }
+        elif isinstance(event, CheckpointDue):
+            taken = event.capture()
+            is_epoch = float(event.epoch).is_integer() and event.step > 0
+            extra = {"run_id": run.id, "versions": versions(), "test": last_test if is_epoch else {}}
+            save_checkpoint(store.folder(run.id) / "checkpoints", taken, extra)
+            recorder.checkpoint(event.step, event.epoch, f"checkpoints/{checkpoint_name(event.step)}")
+        elif isinstance(event, Paused):
+            recorder.state(RunState.PAUSED)
+        elif isinstance(event, Resumed):
+            recorder.state(RunState.RUNNING)
+        elif isinstance(event, LrChanged):
+            recorder.mark("lr", event.step, event.epoch, event.lr)
+        elif isinstance(event, Finished):
+            recorder.end(RunState.STOPPED if event.reason == "stopped" else RunState.FINISHED)
+        if on_event:
+            on_event(event)
+
+
+def _last_intact(store: Store, run: Run, recorder: Any) -> Snapshot | None:
+    """The latest checkpoint that can be read, or None for a fresh start.
+
+    Raises:
+        CheckpointUnreadable: there are checkpoints, and none can be gone on from.
+    """
+    from cnn_demo.runs.checkpoints import CheckpointUnreadable, load_snapshot
+
+    problem: CheckpointUnreadable | None = None
+    for checkpoint in reversed(store.checkpoints(run.id)):
+        try:
+            snapshot = load_snapshot(checkpoint.path)
+        except CheckpointUnreadable as error:
+            log.warning("%s", error)
+            problem = problem or error
+            recorder.mark("checkpoint_lost", checkpoint.step, checkpoint.epoch)
+            continue
+        recorder.mark("restart", snapshot.step, snapshot.epoch)
+        return snapshot
+    if problem is not None:
+        raise problem
+    return None
+
+
+def wait_and_work(store: Store, idle_seconds: float = IDLE_SECONDS) -> None:
+    """Be the standby: hold the standby lock, wait for a run, train it. Ends after one run, or when idle for too long."""
+    standby = launcher.standby_lock(store)
+    try:
+        standby.acquire()
+    except Timeout:
+        return  # there is one already
+    with standby:
+        claimed = _await_claim(store, idle_seconds)
+    if claimed is None:
+        return
+    run, lock = claimed
+    launcher.forget_spawn(store)
+    with lock:
+        _log_into(store.folder(run.id) / "worker.log")
+        execute(store, run)
+    if store.queued():
+        launcher.ensure_worker(store)
+
+
+def _log_into(path: Path) -> None:
+    """From here on this process's words, a crash of the interpreter included, belong to one run."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+    faulthandler.enable()
+
+
+def _await_claim(store: Store, idle_seconds: float) -> tuple[Run, FileLock] | None:
+    try:
+        from cnn_demo.runs.recorder import claim
+        from cnn_demo.training.device import available_devices
+
+        devices = available_devices()
+    except Exception as error:  # a broken installation: the run that waits must say so
+        store.fail_queued("import", f"the training process cannot start: {error}", traceback.format_exc())
+        launcher.forget_spawn(store)
+        raise
+    idle_since = time.monotonic()
+    polls = 0
+    while time.monotonic() - idle_since < idle_seconds:
+        if not store.home.is_dir():
+            return None
+        queued = store.queued()
+        if queued:
+            idle_since = time.monotonic()
+            claimed = claim(store, devices)
+            if claimed:
+                return claimed
+            polls += 1
+            if polls % _POLLS_BETWEEN_LISTS == 0:
+                store.list()  # finds a dead worker that still seems to hold the device
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The entry point of the process."""
+    parser = argparse.ArgumentParser(prog="python -m cnn_demo.runs.worker", description="Train the next queued run.")
+    parser.add_argument("--home", type=Path, help="the folder of the runs (default: CNN_DEMO_HOME)")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the server's terminal is meant for the server
+    wait_and_work(Store(args.home))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
