@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -26,8 +27,15 @@ def test_values_equal_hooks_of_pytorch(name: str) -> None:
     model = create_model(name).eval()
     x = torch.randn(3, 1, 28, 28)
     seen: dict[str, Tensor] = {}
+
+    def note(path: str) -> Callable[..., None]:
+        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            seen.setdefault(path, output.clone())  # of a module that runs twice the first time
+
+        return hook
+
     handles = [
-        module.register_forward_hook(lambda _m, _i, out, path=path: seen.setdefault(path, out.clone()))
+        module.register_forward_hook(note(path))
         for path, module in model.named_modules()
         if not list(module.children()) and not isinstance(module, nn.Identity)
     ]
