@@ -4,5 +4,5 @@ import streamlit as st
 
 from cnn_demo.ui import layout
 
-st.set_page_config(page_title="CNN Lab", page_icon="🔬", layout="wide")
+st.set_page_config(page_title="CNN Lab", page_icon=layout.ICON, layout="wide")
 layout.show()

@@ -9,21 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
+from cnn_demo.runs.records import Curve, EpochRow, Mark
 from cnn_demo.ui.i18n import _
 from cnn_demo.ui.theme import MARK_COLOUR, TEST_COLOUR, TRAIN_COLOUR, VAL_COLOUR
 
 Metric = Literal["loss", "accuracy"]
-
-
-class StepCurve(Protocol):
-    """What a chart needs of the curve by step (``cnn_demo.runs.store.Curve``)."""
-
-    step: list[int]
-    epoch: list[float]
-    loss: list[float]
-    accuracy: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +61,9 @@ def smooth(values: Sequence[float], weight: float) -> list[float]:
 
 def curve_option(
     metric: Metric,
-    curve: StepCurve,
-    epochs: Sequence[Any],
-    marks: Sequence[Any],
+    curve: Curve,
+    epochs: Sequence[EpochRow],
+    marks: Sequence[Mark],
     span: Span,
     view: View,
 ) -> dict[str, Any]:
@@ -80,12 +72,13 @@ def curve_option(
     Args:
         metric: which of the two.
         curve: the training batches, already thinned to at most a thousand points.
-        epochs: rows with ``epoch``, ``step``, ``test_<metric>``, ``val_<metric>``; a value may be None.
-        marks: with ``epoch``, ``kind`` and ``text``; those of kind "lr" are drawn.
+        epochs: the epochs that are complete.
+        marks: what happened; changes of the learning rate are drawn.
         span: the axis.
         view: smoothing and scale.
     """
-    keep = _plottable(metric == "loss" and view.log)
+    log = metric == "loss" and view.log
+    keep = _plottable(log, 1 if metric == "loss" else 100)
     raw = curve.loss if metric == "loss" else curve.accuracy
     average = smooth(raw, view.smoothing)
     epoch = [round(e, 4) for e in curve.epoch]
@@ -104,20 +97,30 @@ def curve_option(
         points = [p for p in points if p[1] is not None]
         if points:
             series.append(_line(name, points, colour, width=2, symbol=symbol))
-    lines = [{"xAxis": round(m.epoch, 4), "name": m.text} for m in marks if m.kind == "lr"]
+    lines = [{"xAxis": round(m.epoch, 4), "name": rate(m.value)} for m in marks if m.kind == "lr"]
     if lines:
         series[1]["markLine"] = {
             "symbol": "none",
             "silent": True,
             "lineStyle": {"color": MARK_COLOUR, "type": "dashed", "width": 1},
-            "label": {"formatter": "{b}", "color": MARK_COLOUR, "fontSize": 11, "position": "insideEndTop"},
+            "label": {
+                "formatter": "{b}",
+                "color": MARK_COLOUR,
+                "fontSize": 11,
+                "position": "insideEndTop" if metric == "loss" else "insideStartTop",
+            },
             "data": lines,
         }
     return {
         "animation": False,
-        "grid": {"left": 8, "right": 20, "top": 64, "bottom": 28, "containLabel": True},
+        "grid": {"left": 8, "right": 20, "top": 60, "bottom": 28, "containLabel": True},
         "legend": {"top": 0, "left": 0, "icon": "roundRect", "itemWidth": 14, "itemHeight": 4},
-        "tooltip": {"trigger": "axis", "axisPointer": {"type": "line"}, "confine": True},
+        "tooltip": {
+            "trigger": "axis",
+            "axisPointer": {"type": "line"},
+            "confine": True,
+            "valueFormatter": "%.4f" if metric == "loss" else "%.2f%%",
+        },
         "xAxis": [
             _x_axis(_("Epoch"), span.epochs, "bottom", whole=span.epochs > 2),
             _x_axis(_("Step"), span.steps, "top", whole=True),
@@ -127,13 +130,18 @@ def curve_option(
     }
 
 
-def _plottable(log: bool) -> Callable[[float | None], float | None]:
-    """A function that gives None for what an axis cannot show: NaN, infinity and, on a log axis, zero."""
+def rate(value: float | None) -> str:
+    """A learning rate as a label on a curve."""
+    return _("rate {lr}").format(lr=f"{value:g}") if value is not None else ""
+
+
+def _plottable(log: bool, factor: float) -> Callable[[float | None], float | None]:
+    """A function that scales a value; None for what an axis cannot show: NaN, infinity and, on a log axis, zero."""
 
     def keep(value: float | None) -> float | None:
         if value is None or not math.isfinite(value) or (log and value <= 0):
             return None
-        return round(value, 5)
+        return round(value * factor, 5)
 
     return keep
 
@@ -176,10 +184,10 @@ def _x_axis(name: str, end: float, position: str, *, whole: bool) -> dict[str, A
 def _y_axis(metric: Metric, view: View) -> dict[str, Any]:
     if metric == "loss":
         return {"type": "log" if view.log else "value", **({} if view.log else {"min": 0})}
-    return {"type": "value", "scale": True, "max": 1}
+    return {"type": "value", "scale": True, "max": 100, "axisLabel": {"formatter": "{value}%"}}
 
 
-def describe(metric: Metric, curve: StepCurve, epochs: Sequence[Any]) -> str:
+def describe(metric: Metric, curve: Curve, epochs: Sequence[EpochRow]) -> str:
     """The chart in a sentence, for those who cannot see it."""
     raw = [v for v in (curve.loss if metric == "loss" else curve.accuracy) if math.isfinite(v)]
     if not raw:

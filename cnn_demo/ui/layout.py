@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from cnn_demo.ui import i18n, navigation
 from cnn_demo.ui.i18n import _
 
+_ASSETS = Path(__file__).resolve().parents[1] / "assets"
+ICON = str(_ASSETS / "icon.svg")
+
 _STYLE = """
 <style>
   .stMainBlockContainer { max-width: 84rem; padding-top: 3.25rem; padding-bottom: 4rem; }
   .stMainBlockContainer h1 { padding-bottom: 0; }
+  /* The list of runs: names to the left, figures close under them, the chosen one marked. */
+  [class*="st-key-run-row-"], [class*="st-key-run-chosen-"] {
+    padding: .3rem 0 .3rem .7rem; border-left: 3px solid rgba(128, 136, 150, .25);
+  }
+  [class*="st-key-run-chosen-"] { border-left-color: #3b82f6; }
+  [class*="st-key-open-run-"] button[kind="tertiary"] { justify-content: flex-start; padding: 0; min-height: 1.75rem; }
   @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>
 """
@@ -21,6 +32,7 @@ def show() -> None:
     code = i18n.activate()
     page = navigation.page()
     st.html(_STYLE)
+    st.logo(str(_ASSETS / "logo.svg"), size="large", icon_image=ICON)
     with st.sidebar:
         _language_switch(code)
     page.run()

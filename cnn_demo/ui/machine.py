@@ -78,13 +78,14 @@ def probe() -> Probe:
 
 def versions() -> dict[str, str]:
     """Python and the installed packages that matter, read from their metadata (nothing is imported)."""
-    found = {"Python": platform.python_version()}
-    for package in SHOWN_PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "–"
-    return found
+    return {"Python": platform.python_version()} | {package: _version(package) for package in SHOWN_PACKAGES}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "–"
 
 
 def cpu_cores() -> int:

@@ -17,7 +17,8 @@ class Entry:
     Attributes:
         path: the script, from the repository root: ``pages/<section>/<page>.py``. Its stem is the address.
         title: its name in the menu, in English.
-        icon: an emoji. (A Material symbol here makes Streamlit fetch a favicon from the internet.)
+        icon: a Material symbol; its font ships with Streamlit. (Streamlit would fetch it from the
+            internet as a favicon, had ``app.py`` not named a local one; a browser test watches that.)
         invitation: one sentence for the Start page on what one can do there; "" for pages that are no way in.
         action: what the Start page's link says.
     """
@@ -30,20 +31,18 @@ class Entry:
 
 
 PAGES: tuple[Entry, ...] = (
-    Entry("pages/start/start.py", N_("Start"), "🏠"),
+    Entry("pages/start/start.py", N_("Start"), ":material/home:"),
     Entry(
         "pages/train/train.py",
         N_("Train"),
-        "📈",
-        N_(
-            "Launch a training run and watch the loss fall, batch by batch. Pause it, change its learning rate, stop it."
-        ),
+        ":material/show_chart:",
+        N_("Launch a run and watch its loss fall, batch by batch. Pause it, stop it, change its learning rate."),
         N_("Train a network"),
     ),
 )
 
 
-def page() -> st.Page:  # type: ignore[valid-type]
+def page() -> st.Page:
     """Register every page in the visitor's language and return the one that was asked for."""
     return st.navigation(
         [st.Page(e.path, title=_(e.title), icon=e.icon, default=number == 0) for number, e in enumerate(PAGES)]

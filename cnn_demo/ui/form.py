@@ -1,0 +1,254 @@
+"""The form of the Train page: presets, a few settings in sight, the rest under "Advanced", and one launch a token."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from cnn_demo.config import AUGMENTATIONS, MAX_SEED, PRECISIONS, SCHEDULES, ConfigError, TrainConfig
+from cnn_demo.data import is_available
+from cnn_demo.data.specs import list_specs
+from cnn_demo.locales import N_
+from cnn_demo.runs import launcher
+from cnn_demo.runs.estimate import estimate
+from cnn_demo.runs.store import Store
+from cnn_demo.ui import machine, names, state
+from cnn_demo.ui.i18n import _
+from cnn_demo.ui.store import get_store
+
+# The settings a visitor can change; the others keep the default of TrainConfig.
+FIELDS = (
+    "dataset", "model", "epochs", "batch_size", "lr", "schedule", "weight_decay", "augment", "device", "precision",
+    "seed", "val_fraction", "patience", "compile",
+)  # fmt: skip
+OPTION_TITLES: dict[str, str] = {
+    "constant": N_("Constant"),
+    "cosine": N_("Cosine, down to zero"),
+    "none": N_("None"),
+    "handwriting": N_("Handwriting: rotate, scale, shear, shift, thicken"),
+    "auto": N_("Automatic"),
+    "on": N_("On"),
+    "off": N_("Off"),
+    "cpu": N_("CPU"),
+    "fp32": N_("fp32: single precision"),
+    "bf16": N_("bf16: mixed with bfloat16"),
+    "fp16": N_("fp16: mixed with half, CUDA only"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named set of changes to the defaults."""
+
+    name: str
+    title: str
+    changes: dict[str, Any]
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset("quick", N_("Quick look"), {"epochs": 1}),
+    Preset("standard", N_("Standard"), {}),
+    Preset("early", N_("Stop at the best"), {"epochs": 40, "val_fraction": 0.1, "patience": 5}),
+    Preset("full", N_("Full MNIST"), {"dataset": "mnist"}),
+    Preset(
+        "handwriting",
+        N_("Real handwriting"),
+        {"dataset": "mnist", "epochs": 20, "schedule": "cosine", "augment": "handwriting", "val_fraction": 0.1},
+    ),
+)
+_PRESET_KEY = "train:preset"
+_TOKEN_KEY = "train:token"
+_PROBLEM_KEY = "train:problem"
+
+
+def key(field: str) -> str:
+    """Where the session keeps a setting."""
+    return f"train:{field}"
+
+
+def show(store: Store) -> None:
+    """The whole form, with what it would cost, and the button that launches."""
+    _prepare()
+    st.pills(
+        _("Start from"),
+        [preset.name for preset in PRESETS],
+        format_func=lambda name: _(next(p.title for p in PRESETS if p.name == name)),
+        key=_PRESET_KEY,
+        on_change=_apply_preset,
+    )
+    with st.container(border=True):
+        _in_sight()
+        with st.expander(_("Advanced")):
+            _advanced()
+    _launch_row(store)
+
+
+def fill(config: TrainConfig) -> None:
+    """Put a run's settings into the form (in a callback, before the form is shown)."""
+    for field in FIELDS:
+        st.session_state[key(field)] = getattr(config, field)
+
+
+def read() -> TrainConfig:
+    """The config as the form stands.
+
+    Raises:
+        ConfigError: a value that cannot be used; its field is one of :data:`FIELDS`.
+    """
+    return TrainConfig(**{field: st.session_state[key(field)] for field in FIELDS})
+
+
+def _prepare() -> None:
+    defaults = TrainConfig()
+    for field in FIELDS:
+        if st.session_state.get(key(field)) is None:
+            st.session_state[key(field)] = getattr(defaults, field)
+    st.session_state.setdefault(_TOKEN_KEY, uuid.uuid4().hex)
+    # The pill that is lit is the preset these values are, whoever set them.
+    now = {field: st.session_state[key(field)] for field in FIELDS}
+    st.session_state[_PRESET_KEY] = next((p.name for p in PRESETS if _values(p) == now), None)
+
+
+def _values(preset: Preset) -> dict[str, Any]:
+    config = TrainConfig(**preset.changes)
+    return {field: getattr(config, field) for field in FIELDS}
+
+
+def _apply_preset() -> None:
+    chosen = st.session_state[_PRESET_KEY]
+    for preset in PRESETS:
+        if preset.name == chosen:
+            fill(TrainConfig(**preset.changes))
+
+
+def _option(value: str) -> str:
+    return _(OPTION_TITLES.get(value, value))
+
+
+def _select(field: str, options: list[str], help: str | None = None, format_func: Any = _option) -> None:
+    st.selectbox(
+        names.setting(field), options, format_func=format_func, key=key(field), help=help, persist_state="session"
+    )
+
+
+def _number(field: str, low: Any, high: Any, step: Any, help: str | None = None, format: str | None = None) -> None:
+    st.number_input(
+        names.setting(field), low, high, step=step, format=format, key=key(field), help=help, persist_state="session"
+    )
+
+
+def _in_sight() -> None:
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        _select("dataset", [spec.name for spec in list_specs()], format_func=names.dataset)
+    with right:
+        _number("epochs", 1, 1000, 1, _("Passes over the training images."))
+    _dataset_note(st.session_state[key("dataset")])
+    if len(names.MODEL_TITLES) > 1:
+        _select("model", list(names.MODEL_TITLES), format_func=names.model)
+
+
+def _dataset_note(name: str) -> None:
+    spec = names.spec(name)
+    if spec is None:
+        return
+    note = _("Train: {train}. Test: {test}.").format(train=_(spec.train_title), test=_(spec.test_title))
+    if not is_available(name):
+        size = names.size(spec.download_bytes)
+        note += " " + _("Not on this machine yet: {size} will be downloaded first.").format(size=size)
+    st.caption(note)
+
+
+def _advanced() -> None:
+    one, two, three = st.columns(3, gap="medium")
+    with one:
+        _number("lr", 0.0, 10.0, 0.0005, _("Adam's step size at the start. It can be changed while it trains."), "%g")
+        _select("schedule", list(SCHEDULES))
+        _number("weight_decay", 0.0, 1.0, 0.0001, _("Adam's L2 penalty on the weights."), "%g")
+        _number("seed", 0, MAX_SEED, 1, _("Same seed, settings and device: the same weights, bit for bit on the CPU."))
+    with two:
+        _number("batch_size", 1, 65_536, 32, _("Samples per step."))
+        _select("device", _devices())
+        _select("precision", list(PRECISIONS))
+        _select("compile", ["auto", "on", "off"], _("torch.compile, with CUDA graphs where they help."))
+    with three:
+        _number(
+            "val_fraction", 0.0, 0.5, 0.05,
+            _("Part of the training images held out to choose by. The test images are never used to choose anything."),
+            "%g",
+        )  # fmt: skip
+        _number(
+            "patience", 0, 1000, 1,
+            _("Stop when the validation loss has not improved for so many epochs; 0 never stops early."),
+        )  # fmt: skip
+        _select("augment", list(AUGMENTATIONS), _("Change the training images a little, differently in every epoch."))
+
+
+def _devices() -> list[str]:
+    answer = machine.probe().answer
+    found = list(answer.names) if answer else []
+    return list(dict.fromkeys(["auto", *found, "cpu", st.session_state[key("device")]]))
+
+
+def _launch_row(store: Store) -> None:
+    problem = st.session_state.pop(_PROBLEM_KEY, None)
+    config = None
+    try:
+        config = read()
+    except ConfigError as error:
+        problem = say(error)
+    if problem:
+        st.error(problem, icon="✋")
+    left, right = st.columns([2, 1], gap="medium", vertical_alignment="center")
+    if config is not None:
+        cost = estimate(config)
+        left.markdown(_cost(cost.parameters, cost.seconds, cost.basis))
+    token = st.session_state[_TOKEN_KEY]
+    # The token is part of the key and of the call: whatever a double click sends, it names the same launch.
+    right.button(
+        _("Start training"), type="primary", icon=":material/play_arrow:", width="stretch", key=f"launch:{token}",
+        on_click=_launch, args=(token,), disabled=config is None,
+    )  # fmt: skip
+
+
+def _cost(parameters: int, seconds: float | None, basis: str) -> str:
+    text = _("**{n}** parameters").format(n=f"{parameters:,}")
+    if seconds is None:
+        return text
+    time = _("about **{time}** here").format(time=names.duration(seconds))
+    how = _("as measured on this machine") if basis == "measured" else _("a rough guess until a run was measured")
+    return f"{text} · {time} :small[:gray[({how})]]"
+
+
+def say(error: ConfigError) -> str:
+    """A config error in the visitor's language, naming the field as the form does."""
+    if error.field == "patience":
+        return _("{field}: stopping early needs a validation fraction above 0 to decide by.").format(
+            field=f"**{names.setting('patience')}**"
+        )
+    return _("{field}: {value} cannot be used; expected {expected}.").format(
+        field=f"**{names.setting(error.field)}**", value=error.value, expected=error.expected
+    )
+
+
+def launch_now() -> None:
+    """Launch what the form holds, in a callback of a button elsewhere on the page."""
+    _prepare()
+    _launch(st.session_state[_TOKEN_KEY])
+
+
+def _launch(token: str) -> None:
+    try:
+        run = launcher.launch(get_store(), read(), token=token)
+    except ConfigError as error:
+        st.session_state[_PROBLEM_KEY] = say(error)
+        return
+    except (OSError, sqlite3.Error) as error:
+        st.session_state[_PROBLEM_KEY] = _("The run could not be created: {reason}").format(reason=error)
+        return
+    st.session_state[_TOKEN_KEY] = uuid.uuid4().hex
+    state.put("run", run.id)

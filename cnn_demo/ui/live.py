@@ -1,0 +1,185 @@
+"""The part of the Train page that moves: progress, figures and curves of one run, once a second while it is active.
+
+What a poll costs is what a class of thirty multiplies: the store is asked for its version, and everything that depends
+on the metrics is built once a version for all viewers together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from cnn_demo.runs.records import EpochRow, Run, RunNotFound, RunState
+from cnn_demo.runs.store import Store
+from cnn_demo.ui import charts, i18n, names
+from cnn_demo.ui.i18n import _
+from cnn_demo.ui.markup import table
+
+POINTS = 500
+SHOWN_EPOCHS = 20
+CHART_HEIGHT = 330
+_LOG, _SMOOTHING = "curves:log", "curves:smoothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Both charts of one run at one version, ready to send."""
+
+    loss: dict[str, Any]
+    accuracy: dict[str, Any]
+    loss_alt: str
+    accuracy_alt: str
+    epochs: str
+
+
+def show(store: Store, run: Run) -> None:
+    """The live view; it polls only while the run is active."""
+    st.fragment(_live, run_every=1.0 if run.state.active else None)(store, run.id, run.state)
+
+
+def _live(store: Store, run_id: str, painted: RunState) -> None:
+    try:
+        run = store.get(run_id)
+    except RunNotFound:
+        st.rerun()
+    if run.state is not painted:
+        st.rerun()  # the whole page: other buttons, another badge, and no timer once the run has ended
+    _progress(run)
+    _figures(run)
+    view = _controls()
+    curves = _curves(store, run_id, run.version, _end(run), view, i18n.language())
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown(f"**{_('Loss')}** :small[:gray[{_('cross-entropy, in nats')}]]")
+        st.echarts_chart(curves.loss, key=f"loss:{run_id}", height=CHART_HEIGHT, alt=curves.loss_alt)
+    with right:
+        st.markdown(f"**{_('Accuracy')}** :small[:gray[{_('share of images recognised')}]]")
+        st.echarts_chart(curves.accuracy, key=f"accuracy:{run_id}", height=CHART_HEIGHT, alt=curves.accuracy_alt)
+    if curves.epochs:
+        with st.expander(_("Figures by epoch")):
+            st.markdown(curves.epochs)
+
+
+def _progress(run: Run) -> None:
+    done = run.step / run.total_steps if run.total_steps else 0.0
+    match run.state:
+        case RunState.QUEUED:
+            st.progress(0.0, _("Waiting for the device; place {n} in the queue.").format(n=run.queue_position or 1))
+        case RunState.STARTING:
+            st.progress(done, _starting(run))
+        case RunState.STOPPING:
+            st.progress(done, _("Stopping after this batch and saving a checkpoint…"))
+        case RunState.PAUSED:
+            st.progress(done, _("Paused.") + " " + _where(run))
+        case RunState.RUNNING:
+            left = remaining(run)
+            eta = _("{time} left").format(time=names.duration(left)) if left is not None else ""
+            st.progress(done, " · ".join(filter(None, (_where(run), eta))))
+        case RunState.FINISHED:
+            st.progress(1.0, _finished(run))
+        case _:
+            st.progress(done, _("Ended early.") + " " + _where(run))
+
+
+def _starting(run: Run) -> str:
+    activity = run.activity
+    if activity.get("doing") == "download":
+        got, total = activity.get("done") or 0, activity.get("total") or 0
+        text = _("Starting: downloading {file}").format(file=activity.get("file", ""))
+        return f"{text} · {names.size(got)} / {names.size(total)}" if total else text
+    return _("Starting: loading PyTorch and the images…")
+
+
+def _where(run: Run) -> str:
+    return _("Epoch {epoch} of {epochs} · step {step} of {steps}").format(
+        epoch=f"{run.epoch:.2f}", epochs=run.config.epochs, step=f"{run.step:,}", steps=f"{run.total_steps:,}"
+    )
+
+
+def _finished(run: Run) -> str:
+    if run.step < run.total_steps:
+        return _("Finished early: the validation loss had stopped falling.") + " " + _where(run)
+    return _("Finished.") + " " + _where(run)
+
+
+def remaining(run: Run) -> float | None:
+    """Seconds to the end at the average pace so far, or None before there is one."""
+    if not run.step or not run.train_seconds or not run.total_steps:
+        return None
+    return (run.total_steps - run.step) * run.train_seconds / run.step
+
+
+def _figures(run: Run) -> None:
+    spec = names.spec(run.config.dataset)
+    tested = _("The share of {what} that is recognised. They are never trained on.").format(
+        what=_(spec.test_title) if spec else run.config.dataset
+    )
+    columns = st.columns(4, gap="small")
+    label = _("Test accuracy")
+    if run.test_n:
+        label += f" · n = {run.test_n:,}"
+    columns[0].metric(label, "–" if run.test_accuracy is None else f"{run.test_accuracy:.2%}", help=tested)
+    columns[1].metric(_("Samples per second"), f"{run.samples_per_second:,.0f}" if run.samples_per_second else "–")
+    memory = _("Device memory") if run.device.startswith(("cuda", "mps")) else _("Memory of the worker")
+    columns[2].metric(memory, names.size(run.memory_bytes) if run.memory_bytes else "–")
+    columns[3].metric(_("Time training"), names.duration(run.train_seconds) if run.train_seconds else "–")
+
+
+def _controls() -> charts.View:
+    st.session_state.setdefault(_SMOOTHING, 0.6)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        smoothing = st.slider(
+            _("Smoothing"), 0.0, 0.98, step=0.02, key=_SMOOTHING, persist_state="session", width=220,
+            help=_("The strong line is a moving average; the raw batches stay visible behind it."),
+        )  # fmt: skip
+        log = st.toggle(_("Logarithmic loss"), key=_LOG, persist_state="session")
+    return charts.View(smoothing, log)
+
+
+def _end(run: Run) -> charts.Span:
+    """The axis: the whole plan while there is hope, what was reached once it is over."""
+    if run.total_steps and run.state is RunState.FINISHED and run.step < run.total_steps:
+        return charts.Span(run.epoch, run.step)
+    return charts.Span(float(run.config.epochs), run.total_steps or 1)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _curves(
+    _store: Store, run_id: str, version: int, span: charts.Span, view: charts.View, language: str
+) -> Curves:  # version and language are keys: they decide what comes out
+    curve = _store.steps(run_id, points=POINTS)
+    epochs, marks = _store.epochs(run_id), _store.marks(run_id)
+    return Curves(
+        charts.curve_option("loss", curve, epochs, marks, span, view),
+        charts.curve_option("accuracy", curve, epochs, marks, span, view),
+        charts.describe("loss", curve, epochs),
+        charts.describe("accuracy", curve, epochs),
+        _epoch_table(epochs),
+    )
+
+
+def _epoch_table(epochs: list[EpochRow]) -> str:
+    """The newest epochs first; all of them are in the CSV."""
+    if not epochs:
+        return ""
+    validated = any(row.val_loss is not None for row in epochs)
+    head = [_("Epoch"), _("Step"), _("Train loss"), _("Train accuracy"), _("Test loss"), _("Test accuracy")]
+    head += [_("Validation loss"), _("Validation accuracy")] if validated else []
+    head += [_("Learning rate"), _("Seconds")]
+    rows = []
+    for row in reversed(epochs[-SHOWN_EPOCHS:]):
+        cells = [str(row.epoch), f"{row.step:,}", f"{row.train_loss:.4f}", f"{row.train_accuracy:.2%}"]
+        cells += [f"{row.test_loss:.4f}", f"{row.test_accuracy:.2%}"]
+        if validated and row.val_loss is not None and row.val_accuracy is not None:
+            cells += [f"{row.val_loss:.4f}", f"{row.val_accuracy:.2%}"]
+        rows.append([*cells, f"{row.lr:.4g}", f"{row.seconds:.1f}"])
+    text = table(head, rows)
+    counts = [f"{_('Train')}: n = {epochs[-1].train_n:,}", f"{_('Test')}: n = {epochs[-1].test_n:,}"]
+    if epochs[-1].val_n:
+        counts.append(f"{_('Validation')}: n = {epochs[-1].val_n:,}")
+    note = " · ".join(counts)
+    if len(epochs) > SHOWN_EPOCHS:
+        note += " · " + _("the newest {n} epochs; all are in the CSV").format(n=SHOWN_EPOCHS)
+    return f"{text}\n\n:small[:gray[{note}]]"

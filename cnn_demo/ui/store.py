@@ -1,0 +1,19 @@
+"""The run store as the pages share it: one object a server, found by its folder."""
+
+from __future__ import annotations
+
+import os
+
+import streamlit as st
+
+from cnn_demo.runs.store import Store
+
+
+def get_store() -> Store:
+    """The store under ``CNN_DEMO_HOME``, or the default folder."""
+    return _open(os.environ.get("CNN_DEMO_HOME", ""))
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _open(home: str) -> Store:  # keyed by the folder, so that a test's store is its own
+    return Store()

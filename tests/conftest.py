@@ -1,0 +1,84 @@
+"""Shared by all tests: a run store of their own, and runs in any state without training anything."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from cnn_demo.config import TrainConfig
+from cnn_demo.runs.records import HOLDS_DEVICE, Run, RunState
+from cnn_demo.runs.store import Store
+
+
+@pytest.fixture(autouse=True)
+def runs_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test ever sees or touches the runs of the person at this machine."""
+    home = tmp_path / "runs-home"
+    monkeypatch.setenv("CNN_DEMO_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def store(runs_home: Path) -> Store:
+    return Store(runs_home)
+
+
+@pytest.fixture
+def make_run(store: Store) -> Iterator[Callable[..., Run]]:
+    """Put a run with a made-up history into the store; one that should be alive has its lock held for it."""
+    locks: list[FileLock] = []
+
+    def make(state: str = "finished", *, epochs: int = 3, steps_per_epoch: int = 20, **columns: Any) -> Run:
+        config = columns.pop("config", None) or TrainConfig(epochs=max(epochs, 1))
+        run = store.create(config, name=columns.pop("name", ""))
+        if RunState(state) in HOLDS_DEVICE:
+            lock = store.lock(run.id)
+            lock.acquire()
+            locks.append(lock)
+        fill(store, run.id, state, epochs, steps_per_epoch, **columns)
+        return store.get(run.id)
+
+    yield make
+    for lock in locks:
+        lock.release()
+
+
+def fill(store: Store, run_id: str, state: str, epochs: int, steps_per_epoch: int, **columns: Any) -> None:
+    """Write what a worker would have written after ``epochs`` epochs of a run that learns well."""
+    last = epochs * steps_per_epoch
+    values: dict[str, Any] = {
+        "state": state,
+        "device": "cpu" if state != "queued" else "",
+        "started": time.time() - 60,
+        "ended": time.time() if RunState(state).ended else None,
+        "step": last,
+        "total_steps": store.get(run_id).config.epochs * steps_per_epoch,
+        "epoch": float(epochs),
+        "samples_per_second": 4321.0 if last else 0.0,
+        "memory_bytes": 512 * 2**20,
+        "train_seconds": epochs * 2.5,
+        "parameters": 1_630_090,
+        "train_n": 8000,
+        **{key: json.dumps(value) if isinstance(value, dict) else value for key, value in columns.items()},
+    }
+    with store.db.transaction() as db:
+        names = ", ".join(f"{name} = ?" for name in values)
+        db.execute(f"UPDATE runs SET {names}, version = version + 1 WHERE id = ?", (*values.values(), run_id))
+        for step in range(1, last + 1):
+            epoch = step / steps_per_epoch
+            loss = 2.2 * math.exp(-1.5 * epoch) + 0.05 + 0.04 * math.sin(step * 1.7)
+            row = (run_id, step, epoch, loss, 1 - loss / 3, 128, 1e-3)
+            db.execute("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        for epoch in range(1, epochs + 1):
+            loss = 2.2 * math.exp(-1.5 * epoch) + 0.08
+            row = (run_id, epoch, epoch * steps_per_epoch, loss, 1 - loss / 3, 8000, loss, 1 - loss / 3, 2000)
+            db.execute(
+                "INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, 1e-3, 2.5, 4321.0, 0)", row
+            )
