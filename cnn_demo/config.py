@@ -68,7 +68,8 @@ class TrainConfig:
         weight_decay: Adam's L2 penalty, 0 to 1.
         augment: ``none``, or ``handwriting`` (geometric augmentation and synthetic strokes for digits).
         device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
-        precision: ``fp32`` (TF32 on CUDA), ``bf16`` (autocast), or ``fp16`` (autocast with a gradient scaler, CUDA only).
+        precision: ``fp32`` (TF32 on CUDA), ``bf16`` (autocast), or ``fp16`` (autocast with a gradient scaler, CUDA
+            only).
         seed: seeds initial weights, order of samples, dropout and augmentation.
         val_fraction: part of the *training* set held out for validation, 0 to 0.5. Only this split is ever used to
             choose anything; the test set never is.

@@ -66,8 +66,8 @@ def checkpoint_name(step: int) -> str:
 def save_checkpoint(folder: Path, snapshot: Snapshot, extra: dict[str, Any] | None = None) -> Path:
     """Write a snapshot into ``folder / step-…``, all or nothing.
 
-    The files are written and synced in a hidden neighbour folder, which is then renamed: a process killed at any moment leaves no half
-    checkpoint behind.
+    The files are written and synced in a hidden neighbour folder, which is then renamed: a process killed at any
+    moment leaves no half checkpoint behind.
 
     Args:
         folder: the run's checkpoint folder; its parent must exist.

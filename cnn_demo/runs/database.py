@@ -1,7 +1,7 @@
 """The SQLite file behind the run store: schema and connections.
 
-The standard library's ``sqlite3`` is enough: five small tables, one writer a run, readers that never block it (WAL). An object mapper would
-add a dependency and a second place where the schema lives.
+The standard library's ``sqlite3`` is enough: five small tables, one writer a run, readers that never block it (WAL).
+An object mapper would add a dependency and a second place where the schema lives.
 """
 
 from __future__ import annotations

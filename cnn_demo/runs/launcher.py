@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cnn_demo.config import TrainConfig
+from cnn_demo.runs import queue
 from cnn_demo.runs.records import HOLDS_DEVICE, Run
 from cnn_demo.runs.store import Store
 
@@ -43,19 +44,19 @@ def warm(store: Store) -> None:
 def ensure_worker(store: Store, *, even_without_work: bool = False) -> bool:
     """Start a standby worker unless one is there or on its way.
 
-    A worker that dies before it takes a run is replaced, but not for ever: after three the run at the head of the queue is failed with the end
-    of the worker's log.
+    A worker that dies before it takes a run is replaced, but not for ever: after three the run at the head of the
+    queue is failed with the end of the worker's log.
 
     Returns:
         Whether a process was started.
     """
-    if not even_without_work and not store.queued():
+    if not even_without_work and not queue.count_queued(store):
         return False
-    if standby_alive(store) or not store.take_turn("spawn", _GRACE_SECONDS):
+    if standby_alive(store) or not queue.take_turn(store, "spawn", _GRACE_SECONDS):
         return False
-    if store.count_attempt() > _MAX_ATTEMPTS:
+    if queue.count_attempt(store) > _MAX_ATTEMPTS:
         detail = _tail(store.home / "worker.log")
-        store.fail_queued("import", "the training process died before it could start", detail)
+        queue.fail_head(store, "import", "the training process died before it could start", detail)
         return False
     _spawn(store)
     return True
@@ -77,7 +78,7 @@ def standby_alive(store: Store) -> bool:
 
 def forget_spawn(store: Store) -> None:
     """Said by a worker that has taken a run: the next may be started at once."""
-    store.end_turn("spawn")
+    queue.end_turn(store, "spawn")
 
 
 def _spawn(store: Store) -> None:

@@ -14,6 +14,7 @@ from cnn_demo.training import EpochEnd, Progress, Snapshot, Started
 from cnn_demo.training.control import Control
 
 WISH_SECONDS = 0.1
+_HOLDING = "'starting', 'running', 'paused', 'stopping'"
 
 
 class RunAbandoned(RuntimeError):
@@ -72,8 +73,8 @@ def _take(store: Store, run_id: str, candidates: list[str]) -> Run | None:
         if not free:
             return None
         changed = db.execute(
-            "UPDATE runs SET state = 'starting', device = ?, started = COALESCE(started, ?), ended = NULL, attempts = 0,"
-            " version = version + 1 WHERE id = ? AND state = 'queued'",
+            "UPDATE runs SET state = 'starting', device = ?, started = COALESCE(started, ?), ended = NULL,"
+            " attempts = 0, version = version + 1 WHERE id = ? AND state = 'queued'",
             (free[0], time.time(), run_id),
         ).rowcount
         return store._get(db, run_id) if changed else None
@@ -157,7 +158,8 @@ class Recorder:
         """Move to ``running`` or ``paused``; a run that is asked to stop stays ``stopping``."""
         with self.store.db.transaction() as db:
             db.execute(
-                "UPDATE runs SET state = ?, version = version + 1 WHERE id = ? AND state IN ('starting', 'running', 'paused')",
+                "UPDATE runs SET state = ?, version = version + 1"
+                " WHERE id = ? AND state IN ('starting', 'running', 'paused')",
                 (state.value, self.run.id),
             )
 
@@ -176,8 +178,8 @@ class Recorder:
                 [(self.run.id, m.step, m.epoch, m.loss, m.accuracy, m.n, m.lr) for m in event.steps],
             )
             db.execute(
-                "UPDATE runs SET step = ?, epoch = ?, samples_per_second = ?, train_seconds = ?, memory_bytes = ?, version = version + 1"
-                " WHERE id = ?",
+                "UPDATE runs SET step = ?, epoch = ?, samples_per_second = ?, train_seconds = ?, memory_bytes = ?,"
+                " version = version + 1 WHERE id = ?",
                 (last.step, last.epoch, event.samples_per_second, event.train_seconds, event.memory_bytes, self.run.id),
             )
 
@@ -206,7 +208,7 @@ class Recorder:
         self._update(state=state.value, ended=time.time(), wish="", lr_wish=None, activity="{}", owned=0)
 
     def fail(self, kind: str, error: str, detail: str = "", hint: dict[str, Any] | None = None) -> None:
-        """End in ``failed``: ``error`` is one sentence for people, ``kind`` a word for programs, ``hint`` data for a way out."""
+        """End in ``failed``, with a sentence for people, a word for programs, and data for a way out."""
         self._update(
             state=RunState.FAILED.value, ended=time.time(), wish="", lr_wish=None, activity="{}", owned=0,
             error=error, error_kind=kind, error_detail=detail, hint=json.dumps(hint or {}),

@@ -53,9 +53,12 @@ class Run:
         device: the resolved device, empty until a worker took the run.
         created, started, ended: Unix time in seconds; ``started`` and ``ended`` are None until then.
         step, total_steps, epoch: progress; ``epoch`` is fractional.
-        samples_per_second, memory_bytes, train_seconds: the latest measurements; ``train_seconds`` leaves out pauses and evaluation.
-        test_accuracy, test_loss, test_n: of the last complete epoch, on the data set's test split; None before that. ``val_*`` likewise.
-        error: one English sentence; empty when nothing is wrong. ``error_kind`` is a word for programs, ``error_detail`` a traceback, ``hint`` data for a way out.
+        samples_per_second, memory_bytes, train_seconds: the latest measurements; ``train_seconds`` leaves out pauses
+            and evaluation.
+        test_accuracy, test_loss, test_n: of the last complete epoch, on the data set's test split; None before that.
+            ``val_*`` likewise.
+        error: one English sentence; empty when nothing is wrong. ``error_kind`` is a word for programs,
+            ``error_detail`` a traceback, ``hint`` data for a way out.
         activity: what a starting run is doing, e.g. ``{"doing": "download", "file": ..., "done": ..., "total": ...}``.
         owned: a command line holds it; workers leave it alone.
         queue_position: 1 for the next to start; 0 when not queued.
@@ -138,7 +141,7 @@ class EpochRow:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happened to a run: ``kind`` is ``lr``, ``pause``, ``resume``, ``stop``, ``crash``, ``restart`` or ``checkpoint_lost``."""
+    """Something that happened to a run: ``kind`` is ``lr``, ``crash``, ``restart`` or ``checkpoint_lost``."""
 
     step: int
     epoch: float

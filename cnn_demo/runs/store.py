@@ -1,4 +1,5 @@
-"""The run store: what was trained, what is training, what is waiting. Shared by the app, the command line and the workers.
+"""The run store: what was trained, what is training, what is waiting. Shared by the app, the command line and the
+workers.
 
 No torch here: a page reads the store long before torch is loaded.
 """
@@ -35,9 +36,11 @@ from cnn_demo.runs.records import (
 )
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that can be mistaken for another when read aloud
-_RUN_COLUMNS = """runs.*, (SELECT COUNT(*) FROM runs AS q WHERE q.state = 'queued' AND q.queued <= runs.queued) AS place,
+_RUN_COLUMNS = """runs.*,
+    (SELECT COUNT(*) FROM runs AS q WHERE q.state = 'queued' AND q.queued <= runs.queued) AS place,
     e.test_accuracy, e.test_loss, e.test_n, e.val_accuracy, e.val_loss, e.val_n"""
-_RUN_TABLES = """runs LEFT JOIN epochs AS e ON e.run = runs.id AND e.epoch = (SELECT MAX(epoch) FROM epochs WHERE run = runs.id)"""
+_RUN_TABLES = """runs
+    LEFT JOIN epochs AS e ON e.run = runs.id AND e.epoch = (SELECT MAX(epoch) FROM epochs WHERE run = runs.id)"""
 
 
 def runs_home() -> Path:
@@ -70,7 +73,8 @@ class Store:
 
         Args:
             config: what to train.
-            token: names the wish: a second call with the same token returns the first call's run, so a double click launches once.
+            token: names the wish: a second call with the same token returns the first call's run, so a double click
+                launches once.
             name: for people; may be empty.
             owned: the caller will run it itself (the command line does); workers leave it alone.
             run_id: an id from :meth:`new_id`; by default a new one.
@@ -85,7 +89,8 @@ class Store:
             run_id = run_id or self.new_id()
             self.folder(run_id).mkdir(parents=True, exist_ok=True)
             db.execute(
-                "INSERT INTO runs (id, token, name, state, config, owned, created, queued) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO runs (id, token, name, state, config, owned, created, queued)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (run_id, token, name, RunState.QUEUED.value, json.dumps(config.to_dict()), int(owned), now, now),
             )
             return self._get(db, run_id)
@@ -161,52 +166,12 @@ class Store:
             if run.state is not seen:
                 return run  # it ended, or was taken up again, between our two looks
             db.execute(
-                "UPDATE runs SET state = 'crashed', error = ?, error_kind = ?, error_detail = ?, ended = ?, wish = '', activity = '{}',"
-                " owned = 0, version = version + 1 WHERE id = ?",
+                "UPDATE runs SET state = 'crashed', error = ?, error_kind = ?, error_detail = ?, ended = ?, wish = '',"
+                " activity = '{}', owned = 0, version = version + 1 WHERE id = ?",
                 (error, kind, detail, time.time(), run_id),
             )
             self._mark(db, run, "crash")
             return self._get(db, run_id)
-
-    def queued(self) -> int:
-        """How many runs wait for a worker."""
-        with self.db.read() as db:
-            return int(db.execute("SELECT COUNT(*) FROM runs WHERE state = 'queued' AND owned = 0").fetchone()[0])
-
-    def fail_queued(self, kind: str, error: str, detail: str = "") -> None:
-        """Fail the run at the head of the queue: no worker can be had for it."""
-        with self.db.transaction() as db:
-            db.execute(
-                "UPDATE runs SET state = 'failed', error = ?, error_kind = ?, error_detail = ?, ended = ?, attempts = 0, version = version + 1"
-                " WHERE number = (SELECT number FROM runs WHERE state = 'queued' AND owned = 0 ORDER BY queued LIMIT 1)",
-                (error, kind, detail, time.time()),
-            )
-
-    def count_attempt(self) -> int:
-        """Count another worker started for the head of the queue; 0 when the queue is empty."""
-        with self.db.transaction() as db:
-            row = db.execute(
-                "SELECT id, attempts FROM runs WHERE state = 'queued' AND owned = 0 ORDER BY queued LIMIT 1"
-            ).fetchone()
-            if row is None:
-                return 0
-            db.execute("UPDATE runs SET attempts = attempts + 1 WHERE id = ?", (row["id"],))
-            return int(row["attempts"]) + 1
-
-    def take_turn(self, what: str, seconds: float) -> bool:
-        """Whether the caller may do something that nobody else has begun within the last ``seconds``, on this store."""
-        now = time.time()
-        with self.db.transaction() as db:
-            row = db.execute("SELECT value FROM notes WHERE key = ?", (what,)).fetchone()
-            if row and 0 <= now - row["value"] < seconds:
-                return False
-            db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (what, now))
-            return True
-
-    def end_turn(self, what: str) -> None:
-        """Let the next caller of :meth:`take_turn` go ahead."""
-        with self.db.transaction() as db:
-            db.execute("DELETE FROM notes WHERE key = ?", (what,))
 
     # -- wishes --------------------------------------------------------------------------------------------------
 
@@ -251,8 +216,8 @@ class Store:
                 raise RunNotResumable(run)
             if run.state.resumable:
                 db.execute(
-                    "UPDATE runs SET state = 'queued', queued = ?, device = '', ended = NULL, error = '', error_kind = '', error_detail = '',"
-                    " hint = '{}', wish = '', owned = 0, version = version + 1 WHERE id = ?",
+                    "UPDATE runs SET state = 'queued', queued = ?, device = '', ended = NULL, error = '', error_kind = '',"
+                    " error_detail = '', hint = '{}', wish = '', owned = 0, version = version + 1 WHERE id = ?",
                     (time.time(), run_id),
                 )
             elif run.state in (RunState.PAUSED, RunState.RUNNING, RunState.STARTING):
@@ -315,7 +280,7 @@ class Store:
     # -- metrics -------------------------------------------------------------------------------------------------
 
     def steps(self, run_id: str, *, points: int = 500) -> Curve:
-        """The training curve in at most ``points`` points; each is the sample-weighted mean of equally many neighbouring steps."""
+        """The training curve in at most ``points`` points, each the sample-weighted mean of equally many steps."""
         with self.db.read() as db:
             count = db.execute("SELECT COALESCE(MAX(step), 0) FROM steps WHERE run = ?", (run_id,)).fetchone()[0]
             width = max(1, -(-count // points))

@@ -1,7 +1,9 @@
 """The training process: waits for a run, trains it, ends.
 
-``python -m cnn_demo.runs.worker`` imports torch at once and then waits for the queue, so that the next click on "train" starts in
-no time. It trains exactly one run: a fresh process for each gives all memory back and keeps one run's fate from another's.
+``python -m cnn_demo.runs.worker`` imports torch at once and then waits for the queue, so that the next click on
+"train" starts in
+no time. It trains exactly one run: a fresh process for each gives all memory back and keeps one run's fate from
+another's.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from cnn_demo.config import ConfigError
-from cnn_demo.runs import launcher
+from cnn_demo.runs import launcher, queue
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 
@@ -106,13 +108,11 @@ def _fail(store: Store, recorder: Any, kind: str, error: Exception, hint: dict[s
         "folder_missing": f"the folder of run {recorder.run.id} was deleted while it trained",
     }
     sentence = words.get(kind, str(error) or type(error).__name__).splitlines()[0]
-    for _ in range(20):  # a full disk may take a moment to find room for one row
-        try:
-            recorder.fail(kind, sentence, detail, hint)
-            return
-        except sqlite3.Error:
-            time.sleep(0.25)
-    # The lock is about to fall: whoever looks next will find the run crashed.
+    try:
+        recorder.fail(kind, sentence, detail, hint)
+    except sqlite3.Error:
+        # Not even a row fits. The run's lock is about to fall: whoever looks next will find the run crashed.
+        log.exception("the store cannot be written")
 
 
 def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], None] | None) -> None:
@@ -201,7 +201,7 @@ def _last_intact(store: Store, run: Run, recorder: Any) -> Snapshot | None:
 
 
 def wait_and_work(store: Store, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Be the standby: hold the standby lock, wait for a run, train it. Ends after one run, or when idle for too long."""
+    """Be the standby: hold the standby lock, wait for a run, train it; end after it, or when idle for too long."""
     standby = launcher.standby_lock(store)
     try:
         standby.acquire()
@@ -216,7 +216,7 @@ def wait_and_work(store: Store, idle_seconds: float = IDLE_SECONDS) -> None:
     with lock:
         _log_into(store.folder(run.id) / "worker.log")
         execute(store, run)
-    if store.queued():
+    if queue.count_queued(store):
         launcher.ensure_worker(store)
 
 
@@ -236,7 +236,7 @@ def _await_claim(store: Store, idle_seconds: float) -> tuple[Run, FileLock] | No
 
         devices = available_devices()
     except Exception as error:  # a broken installation: the run that waits must say so
-        store.fail_queued("import", f"the training process cannot start: {error}", traceback.format_exc())
+        queue.fail_head(store, "import", f"the training process cannot start: {error}", traceback.format_exc())
         launcher.forget_spawn(store)
         raise
     idle_since = time.monotonic()
@@ -244,8 +244,7 @@ def _await_claim(store: Store, idle_seconds: float) -> tuple[Run, FileLock] | No
     while time.monotonic() - idle_since < idle_seconds:
         if not store.home.is_dir():
             return None
-        queued = store.queued()
-        if queued:
+        if queue.count_queued(store):
             idle_since = time.monotonic()
             claimed = claim(store, devices)
             if claimed:

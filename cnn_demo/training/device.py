@@ -66,8 +66,10 @@ def memory_in_use(device: torch.device) -> int:
 def keep_freed_memory() -> bool:
     """Ask glibc to keep freed blocks instead of handing them back to the system.
 
-    Activations of a batch are tens of megabytes. By default glibc gets each from ``mmap`` and returns it at once, so that every step
-    pays for the page faults again: on two CPU cores that is a third of a step. Holds for the whole process; its memory stays at the peak.
+    Activations of a batch are tens of megabytes. By default glibc gets each from ``mmap`` and returns it at once, so
+    that every step
+    pays for the page faults again: on two CPU cores that is a third of a step. Holds for the whole process; its
+    memory stays at the peak.
 
     Returns:
         Whether the setting took effect (False on other C libraries).

@@ -33,8 +33,8 @@ def evaluate(
 ) -> EvalResult:
     """Mean cross-entropy (nats) and accuracy over all samples of a split, in eval mode.
 
-    The sums run over samples, so a short last batch counts for what it holds. The model's mode is restored. One host–device
-    synchronisation for the whole split.
+    The sums run over samples, so a short last batch counts for what it holds. The model's mode is restored. One
+    host–device synchronisation for the whole split.
 
     Args:
         model: gives logits ``(N, classes)`` on the device of ``data``.

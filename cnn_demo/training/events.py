@@ -70,8 +70,8 @@ class EpochEnd:
     """A pass over the training split is complete.
 
     ``train`` averages over the samples of the pass while the weights were changing and dropout was on, so it can lie
-    above ``test``, which is measured afterwards in eval mode. ``best`` says whether the *validation* loss is the lowest so far;
-    without a validation split nothing is chosen and it is False.
+    above ``test``, which is measured afterwards in eval mode. ``best`` says whether the *validation* loss is the
+    lowest so far; without a validation split nothing is chosen and it is False.
     """
 
     epoch: int
@@ -93,7 +93,8 @@ class Snapshot:
         epoch: fractional epochs done.
         weights: the model's ``state_dict``.
         optimizer: Adam's moments and step counts, ``"<parameter>.<key>"``.
-        meta: JSON-ready: position in the epoch, sums of the unfinished epoch, learning rate, scaler, seed, best validation.
+        meta: JSON-ready: position in the epoch, sums of the unfinished epoch, learning rate, scaler, seed, best
+            validation.
     """
 
     step: int
@@ -137,7 +138,7 @@ class LrChanged:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event. ``reason``: all epochs done, asked to stop, or no better validation loss for ``patience`` epochs."""
+    """The last event: all epochs done, asked to stop, or no better validation loss for ``patience`` epochs."""
 
     reason: Literal["finished", "stopped", "early"]
     step: int

@@ -129,7 +129,7 @@ class Learner:
         return self.config.compile == "on"
 
     def _compile(self) -> bool:
-        """Compile forward and loss, with CUDA graphs on a GPU. Any failure leaves the eager road, and says so in the log."""
+        """Compile forward and loss, with CUDA graphs on a GPU. A failure leaves the eager road, and a line in the log."""
         if len(self.train) < self.config.batch_size:
             return False
         mode = "reduce-overhead" if self.device.type == "cuda" else "default"

@@ -47,21 +47,22 @@ def fit(
 ) -> Iterator[Event]:
     """Train a model and tell about it.
 
-    The events come in this order: :class:`Started`; then per epoch :class:`Progress` (about four a second) and :class:`EpochEnd`;
-    :class:`CheckpointDue` at the given steps and at each epoch; at last :class:`Finished`. The trained weights are in the snapshot of the last
-    ``CheckpointDue``.
+    The events come in this order: :class:`Started`; then per epoch :class:`Progress` (about four a second) and
+    :class:`EpochEnd`; :class:`CheckpointDue` at the given steps and at each epoch; at last :class:`Finished`. The
+    trained weights are in the snapshot of the last ``CheckpointDue``.
 
-    Every random choice is a function of ``(config.seed, step or epoch)``, so a loop resumed from a snapshot continues exactly as if it had
-    never ended: bit for bit on the CPU with one version of PyTorch and one number of threads. For this the loop seeds PyTorch's global
-    generators at every step (dropout has no generator of its own).
+    Every random choice is a function of ``(config.seed, step or epoch)``, so a loop resumed from a snapshot continues
+    exactly as if it had
+    never ended: bit for bit on the CPU with one version of PyTorch and one number of threads. For this the loop seeds
+    PyTorch's global generators at every step (dropout has no generator of its own).
 
     Args:
         config: what to do.
         dataset: the data, when already loaded; else ``load_dataset(config.dataset)``.
         control: stop, pause and learning-rate wishes, looked at before every step.
         resume: a snapshot to go on from.
-        lr_plan: ``(step, lr)`` pairs: base learning rates that were set after ``step`` in an earlier life of this run and that come after the
-            snapshot; they are applied at the same steps again.
+        lr_plan: ``(step, lr)`` pairs: base learning rates that were set after ``step`` in an earlier life of this run
+            and that come after the snapshot; they are applied at the same steps again.
         checkpoint_steps: optimiser steps at which a checkpoint is due, besides the end of each epoch.
 
     Yields:
@@ -270,8 +271,8 @@ class _Loop:
         meta = snapshot.meta
         if meta["steps_per_epoch"] != self.steps_per_epoch or meta["train_n"] != self.train_n:
             raise ResumeError(
-                f"the checkpoint was made with {meta['train_n']} training samples in {meta['steps_per_epoch']} steps an epoch; "
-                f"this run has {self.train_n} in {self.steps_per_epoch}"
+                f"the checkpoint was made with {meta['train_n']} training samples in {meta['steps_per_epoch']} steps"
+                f" an epoch; this run has {self.train_n} in {self.steps_per_epoch}"
             )
         self.learner.load_state(snapshot.weights, snapshot.optimizer, meta["scaler"])
         self.step = snapshot.step
