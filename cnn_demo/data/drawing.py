@@ -133,9 +133,10 @@ def stage_inputs(drawing: Drawing, spec: DatasetSpec) -> Tensor:
 
 def _digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawing:
     grey = np.asarray(picture.convert("L"), dtype=np.float32) / np.float32(255)
+    paper = inks.Paper.of(grey)
     if photo is None:
-        photo = not inks.is_flat(grey)
-    ink, light = inks.ink_from_photo(grey) if photo else inks.ink_from_flat(grey)
+        photo = not paper.flat
+    ink, light = inks.ink_from_photo(grey) if photo else inks.ink_from_flat(grey, paper)
     notes = (["photo"] if photo else []) + (["inverted"] if light else [])
     pictures = {"luminance": grey, "ink": ink, "squeezed": _squeeze(ink, spec.size)}
     # At the size of MNIST itself every grey pixel belongs to the digit; on a pad faint ones are blur or compression.

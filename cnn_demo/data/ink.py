@@ -17,52 +17,66 @@ FIELD = 28
 CENTRE = 14.0  # the pixel, counted from 0, on which MNIST puts the centre of mass
 
 FAINT = 0.1  # ink below this part of the strongest does not count as drawn
-_FLAT_TOLERANCE = 2 / 255
 _FLAT_SHARE = 0.45
 _LEAST_CONTRAST = 0.06
 _LEAST_PHOTO_CONTRAST = 0.12
 
 
-def is_flat(grey: Grey) -> bool:
-    """Whether the paper is one even shade, as on a pad or a screenshot, and not a photo."""
-    return _flat_shade(grey)[1] >= _FLAT_SHARE
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What an even sheet would look like.
+
+    Attributes:
+        shade: the commonest grey, in [0, 1].
+        exact: share of pixels that have exactly this grey (of 256).
+        near: share of pixels within two grey levels of it.
+    """
+
+    shade: float
+    exact: float
+    near: float
+
+    @classmethod
+    def of(cls, grey: Grey) -> Paper:
+        """The paper of a grey picture ``(H, W)``."""
+        counts = np.bincount((grey * 255 + np.float32(0.5)).astype(np.uint8).ravel(), minlength=256)
+        level = int(counts.argmax())
+        near = counts[max(level - 2, 0) : level + 3].sum()
+        return cls(level / 255, float(counts[level] / grey.size), float(near / grey.size))
+
+    @property
+    def flat(self) -> bool:
+        """Whether it is one even shade, as on a pad or a screenshot, and not a photo."""
+        return self.near >= _FLAT_SHARE
 
 
-def _flat_shade(grey: Grey) -> tuple[float, float]:
-    """The commonest shade and the share of pixels that are within two grey levels of it."""
-    counts = np.bincount((grey * 255 + 0.5).astype(np.uint8).ravel(), minlength=256)
-    shade = int(counts.argmax())
-    near = counts[max(shade - 2, 0) : shade + 3].sum()
-    return shade / 255, float(near / grey.size)
-
-
-def ink_from_flat(grey: Grey) -> tuple[Grey, bool]:
+def ink_from_flat(grey: Grey, paper: Paper) -> tuple[Grey, bool]:
     """Ink on even paper: the distance from the paper's shade, the strongest 1.
 
     Returns:
         ``(ink, light)``: ``(H, W)`` in [0, 1], all 0 where nothing stands out; whether the paper is the light side.
     """
-    paper = _flat_shade(grey)[0]
-    away = np.abs(grey - np.float32(paper))
+    away = np.abs(grey - np.float32(paper.shade))
     strongest = float(away.max())
-    light = float(grey.max()) - paper < paper - float(grey.min())
+    light = float(grey.max()) - paper.shade < paper.shade - float(grey.min())
     if strongest < _LEAST_CONTRAST:
         return np.zeros_like(grey), light
-    noise = 4 * float(np.median(away))
-    if noise > 0:
-        away = np.where(away > noise, away, np.float32(0))
+    # Where most of the paper has its shade to the bit there is no grain.
+    grain = 4 * float(np.median(away)) if paper.exact < 0.5 else 0.0
+    if grain > 0:
+        away = np.where(away > grain, away, np.float32(0))
     return np.minimum(away / np.float32(strongest), np.float32(1)), light
 
 
 def ink_from_photo(grey: Grey) -> tuple[Grey, bool]:
     """Ink on a photographed sheet: the light is evened out, paper grain and table edges are dropped.
 
-    The paper is the grey closing of the picture (for dark ink), its light therefore a smooth upper envelope; ink is what
-    absorbs light relative to it, cut at Otsu's threshold ("A threshold selection method from gray-level histograms",
-    1979) with a soft edge.
+    The paper's light is the grey closing of the picture (for dark ink), a smooth upper envelope; ink is what absorbs
+    light relative to it, cut at Otsu's threshold ("A threshold selection method from gray-level histograms", 1979) with
+    a soft edge.
 
     Returns:
-        ``(ink, light)`` as :func:`ink_from_flat`.
+        ``(ink, light)`` as in :func:`ink_from_flat`.
     """
     light = _paper_is_light(grey)
     page = torch.from_numpy(grey if light else 1 - grey)[None, None]  # (1, 1, H, W), ink dark
@@ -149,13 +163,12 @@ class Blobs:
     def find(cls, ink: Grey) -> Blobs:
         """The blobs of an ink picture ``(H, W)``."""
         cell = max(1, round(max(ink.shape) / 72))
-        high, wide = -(-ink.shape[0] // cell), -(-ink.shape[1] // cell)
-        padded = np.zeros((high * cell, wide * cell), dtype=np.float32)
-        padded[: ink.shape[0], : ink.shape[1]] = np.where(ink > FAINT, ink, 0)
-        cells = padded.reshape(high, cell, wide, cell)
-        labels = _label(cells.max(axis=(1, 3)) > 0)
+        drawn = Image.fromarray(np.where(ink > FAINT, ink, np.float32(0)))
+        cells = np.asarray(drawn.reduce(cell), dtype=np.float64)  # mean ink of each cell
+        labels = _label(cells > 0)
+        high, wide = labels.shape
         count = int(labels.max())
-        area = np.bincount(labels.ravel(), weights=cells.sum(axis=(1, 3)).ravel(), minlength=count + 1)[1:]
+        area = np.bincount(labels.ravel(), weights=cells.ravel(), minlength=count + 1)[1:].astype(np.float64) * cell**2
         box = np.zeros((count, 4), dtype=np.int64)
         rows, columns = np.nonzero(labels)
         which = labels[rows, columns] - 1

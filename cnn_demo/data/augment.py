@@ -1,0 +1,138 @@
+"""Augmentation of a whole batch on the training device: one warp, one change of the stroke's thickness.
+
+Rotation, scale, shear, translation and the elastic field of Simard, Steinkraus and Platt ("Best practices for
+convolutional neural networks applied to visual document analysis", 2003) are added into one grid, so a batch is
+resampled once. Every random number comes from the generator that is handed in: equal state, equal batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cnn_demo.data.specs import DatasetSpec
+from cnn_demo.data.splits import Split
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """How far a sample may be changed; amounts are uniform between minus and plus the value unless it says otherwise.
+
+    Attributes:
+        rotation: degrees.
+        scale: natural logarithm of the factor, common to both axes.
+        aspect: natural logarithm of the factor of the width, minus that of the height.
+        shear: horizontal shift for one unit of height.
+        translation: pixels along each axis.
+        elastic: standard deviation of the displacement, in pixels.
+        knots: knots of the elastic field along each axis; the field between them is smooth.
+        thinner: largest part of a grey erosion by 3 × 3 that is mixed in.
+        thicker: largest part of a grey dilation by 3 × 3 that is mixed in.
+        untouched: part of the samples that stays as it is.
+    """
+
+    rotation: float = 14.0
+    scale: float = 0.12
+    aspect: float = 0.12
+    shear: float = 0.22
+    translation: float = 1.6
+    elastic: float = 0.7
+    knots: int = 6
+    thinner: float = 0.45
+    thicker: float = 0.7
+    untouched: float = 0.1
+
+
+DIGITS = Ranges()
+# Clothes, characters and photos keep their slant and thickness; only a little movement is common to all.
+OTHERS = Ranges(rotation=5, scale=0.06, aspect=0.04, shear=0.05, translation=1.5, elastic=0, thinner=0, thicker=0)
+
+
+def augment(images: Tensor, ranges: Ranges, generator: torch.Generator) -> Tensor:
+    """Change every sample of a batch at random; outside the picture is 0.
+
+    Args:
+        images: ``(N, C, H, W)`` float in [0, 1], before normalisation, on any device, in either memory format.
+        ranges: how far.
+        generator: where all random numbers come from, on any device. Its state and the batch decide the result.
+
+    Returns:
+        ``(N, C, H, W)`` in [0, 1] on the same device.
+    """
+    count, _, height, width = images.shape
+    # One draw for the whole batch, whatever is switched on.
+    dice = torch.rand(count, 8, generator=generator, device=generator.device).to(images.device) * 2 - 1
+    moved = (dice[:, 7:] * 0.5 + 0.5 >= ranges.untouched).to(images.dtype)  # (N, 1)
+    dice = dice[:, :7] * moved
+    if ranges.thinner or ranges.thicker:
+        images = _thickness(images, dice[:, 6], ranges)
+    grid = functional.affine_grid(_affine(dice, ranges, height, width), [count, 1, height, width], align_corners=False)
+    if ranges.elastic:
+        knots = torch.randn(count, 2, ranges.knots, ranges.knots, generator=generator, device=generator.device).to(
+            images.device
+        )
+        grid = grid + _elastic(knots * moved.view(-1, 1, 1, 1), ranges, height, width)
+    warped = functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    # A drawing's strongest ink is always 1; erosion and interpolation have just weakened thin strokes.
+    return warped / warped.amax(dim=(1, 2, 3), keepdim=True).clamp(0.2, 1) if ranges.thinner else warped
+
+
+def _affine(dice: Tensor, ranges: Ranges, height: int, width: int) -> Tensor:
+    """The maps from output to input coordinates, ``(N, 2, 3)``, for dice ``(N, 7)`` in [-1, 1]."""
+    angle = dice[:, 0] * (ranges.rotation * torch.pi / 180)
+    scale, aspect = dice[:, 1] * ranges.scale, dice[:, 2] * (ranges.aspect / 2)
+    shear = dice[:, 3] * ranges.shear
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    across, down = torch.exp(-scale - aspect), torch.exp(-scale + aspect)
+    shift_x, shift_y = dice[:, 4] * (2 * ranges.translation / width), dice[:, 5] * (2 * ranges.translation / height)
+    rows = [across * cos, across * (shear * cos - sin), shift_x, down * sin, down * (shear * sin + cos), shift_y]
+    return torch.stack(rows, dim=1).view(-1, 2, 3)
+
+
+def _elastic(knots: Tensor, ranges: Ranges, height: int, width: int) -> Tensor:
+    """A smooth displacement in grid units, ``(N, H, W, 2)``, from normal knots ``(N, 2, K, K)``."""
+    pixels = functional.interpolate(knots, size=(height, width), mode="bicubic", align_corners=True)
+    unit = torch.tensor([2 / width, 2 / height], device=knots.device) * ranges.elastic
+    return pixels.permute(0, 2, 3, 1) * unit
+
+
+def _thickness(images: Tensor, amount: Tensor, ranges: Ranges) -> Tensor:
+    """Mix in a grey dilation where ``amount`` (N,) in [-1, 1] is positive, an erosion where it is negative."""
+    thicker = functional.max_pool2d(images, 3, stride=1, padding=1)
+    thinner = -functional.max_pool2d(-images, 3, stride=1, padding=1)
+    more = (amount.clamp_min(0) * ranges.thicker).view(-1, 1, 1, 1)
+    less = (-amount.clamp_max(0) * ranges.thinner).view(-1, 1, 1, 1)
+    return images + more * (thicker - images) + less * (thinner - images)
+
+
+class Handwriting:
+    """What ``augment = "handwriting"`` means: a batch transform, and more training samples drawn by a synthetic pen."""
+
+    def __init__(self, spec: DatasetSpec, *, seed: int, device: torch.device | str = "cpu") -> None:
+        """Choose the ranges for a data set.
+
+        Args:
+            spec: the data set; only digits get thickness, elastic deformation and synthetic strokes.
+            seed: decides the synthetic strokes.
+            device: where the batches will be.
+        """
+        self.spec, self.seed, self.device = spec, seed, torch.device(device)
+        self.ranges = DIGITS if spec.digits else OTHERS
+
+    def extra(self) -> Split | None:
+        """Synthetic training samples, images ``(n, 1, 28, 28)`` uint8 on the host; None where there are none."""
+        if not self.spec.digits:
+            return None
+        from cnn_demo.data.strokes import synthesize
+
+        return synthesize(round(self.spec.train_size * EXTRA), self.seed)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Augment a batch in [0, 1], see :func:`augment`."""
+        return augment(images, self.ranges, generator)
+
+
+EXTRA = 0.6  # synthetic samples for each real one

@@ -1,0 +1,12 @@
+"""Ways of writing the ten digits, as parametric pen paths.
+
+MNIST was written by Americans: Census Bureau staff and high-school students. Elsewhere a 0 may carry a slash, a 1 an
+up-stroke and a foot, a 7 a bar, and a 4 stays open. Every style here draws itself from random proportions; the styles
+marked ``held_out`` are for validation only and are never in the training samples.
+"""
+
+from cnn_demo.data.skeletons import five_to_nine as _five_to_nine  # noqa: F401  (registers its styles)
+from cnn_demo.data.skeletons import zero_to_four as _zero_to_four  # noqa: F401
+from cnn_demo.data.skeletons.pen import SHAPES, Dice, Path, Shape
+
+__all__ = ["SHAPES", "Dice", "Path", "Shape"]
