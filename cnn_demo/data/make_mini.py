@@ -71,7 +71,7 @@ def read_package(package: Path) -> list[np.ndarray]:
         if values.size != DIGIT_COUNTS[digit] * 28 * 28:
             raise SystemExit(f"digit {digit}: {values.size} values, expected {DIGIT_COUNTS[digit]} * 784")
         digits.append(pixels.astype(np.uint8).reshape(-1, 28, 28))
-    print(f"verified: {MINI_COUNT:,} digits, every value within 0.0005 of a byte divided by 255")
+    print(f"verified: {sum(map(len, digits)):,} digits, every value within 0.0005 of a byte divided by 255")
     return digits
 
 
