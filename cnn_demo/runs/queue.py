@@ -21,8 +21,8 @@ def fail_head(store: Store, kind: str, error: str, detail: str = "") -> None:
         head = db.execute(_HEAD).fetchone()
         if head:
             db.execute(
-                "UPDATE runs SET state = 'failed', error = ?, error_kind = ?, error_detail = ?, ended = ?, attempts = 0,"
-                " version = version + 1 WHERE id = ?",
+                "UPDATE runs SET state = 'failed', error = ?, error_kind = ?, error_detail = ?, ended = ?,"
+                " attempts = 0, version = version + 1 WHERE id = ?",
                 (error, kind, detail, time.time(), head["id"]),
             )
 

@@ -21,35 +21,47 @@ class RunAbandoned(RuntimeError):
     """The store no longer counts on this worker: the run was declared dead or deleted."""
 
 
-def claim(store: Store, devices: list[str], run_id: str | None = None) -> tuple[Run, FileLock] | None:
+def claim(store: Store, devices: list[str]) -> tuple[Run, FileLock] | None:
     """Take the next run whose device is free.
 
     Args:
         store: the run store.
         devices: names of this machine's devices, the preferred one first.
-        run_id: take this run only (one that the caller owns).
 
     Returns:
         The run, now ``starting`` on a device, and its lock, held; or None when nothing can start now.
     """
-    query = "SELECT id, config FROM runs WHERE state = 'queued' AND " + (
-        "id = ?" if run_id else "owned = 0 ORDER BY queued"
-    )
     with store.db.read() as db:
-        waiting = db.execute(query, (run_id,) if run_id else ()).fetchall()
+        waiting = db.execute("SELECT id FROM runs WHERE state = 'queued' AND owned = 0 ORDER BY queued").fetchall()
     for row in waiting:
-        wanted = json.loads(row["config"])["device"]
-        candidates = _candidates(wanted, devices)
         lock = store.lock(row["id"])
         try:
             lock.acquire()
         except (Timeout, OSError):
             continue
-        run = _take(store, row["id"], candidates)
+        run = claim_own(store, devices, row["id"])
         if run is not None:
             return run, lock
         lock.release()
     return None
+
+
+def claim_own(store: Store, devices: list[str], run_id: str) -> Run | None:
+    """Take one queued run, whose lock the caller holds; None when its device is busy or it waits no more."""
+    with store.db.transaction() as db:
+        row = db.execute("SELECT config FROM runs WHERE id = ? AND state = 'queued'", (run_id,)).fetchone()
+        if row is None:
+            return None
+        busy = {taken["device"] for taken in db.execute(f"SELECT device FROM runs WHERE state IN ({_HOLDING})")}
+        free = [name for name in _candidates(json.loads(row["config"])["device"], devices) if name not in busy]
+        if not free:
+            return None
+        db.execute(
+            "UPDATE runs SET state = 'starting', device = ?, started = COALESCE(started, ?), ended = NULL,"
+            " attempts = 0, version = version + 1 WHERE id = ?",
+            (free[0], time.time(), run_id),
+        )
+    return store.get(run_id)
 
 
 def _candidates(wanted: str, devices: list[str]) -> list[str]:
@@ -59,25 +71,6 @@ def _candidates(wanted: str, devices: list[str]) -> list[str]:
     if wanted == "cuda":
         return [name for name in devices if name.startswith("cuda")] or ["cuda:0"]
     return [wanted]  # a device that is not here fails later, in words
-
-
-def _take(store: Store, run_id: str, candidates: list[str]) -> Run | None:
-    with store.db.transaction() as db:
-        busy = {
-            row["device"]
-            for row in db.execute(
-                "SELECT device FROM runs WHERE state IN ('starting', 'running', 'paused', 'stopping')"
-            )
-        }
-        free = [name for name in candidates if name not in busy]
-        if not free:
-            return None
-        changed = db.execute(
-            "UPDATE runs SET state = 'starting', device = ?, started = COALESCE(started, ?), ended = NULL,"
-            " attempts = 0, version = version + 1 WHERE id = ? AND state = 'queued'",
-            (free[0], time.time(), run_id),
-        ).rowcount
-        return store._get(db, run_id) if changed else None
 
 
 class StoreControl(Control):

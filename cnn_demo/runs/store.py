@@ -216,8 +216,9 @@ class Store:
                 raise RunNotResumable(run)
             if run.state.resumable:
                 db.execute(
-                    "UPDATE runs SET state = 'queued', queued = ?, device = '', ended = NULL, error = '', error_kind = '',"
-                    " error_detail = '', hint = '{}', wish = '', owned = 0, version = version + 1 WHERE id = ?",
+                    "UPDATE runs SET state = 'queued', queued = ?, device = '', ended = NULL, error = '',"
+                    " error_kind = '', error_detail = '', hint = '{}', wish = '', owned = 0,"
+                    " version = version + 1 WHERE id = ?",
                     (time.time(), run_id),
                 )
             elif run.state in (RunState.PAUSED, RunState.RUNNING, RunState.STARTING):

@@ -1,0 +1,100 @@
+"""``python -m cnn_demo evaluate``: loss and accuracy of a run, or of the model that ships, on a test split."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from cnn_demo.cli.output import EXIT_USAGE, add_json_option, complain, give, versions
+from cnn_demo.config import ConfigError
+from cnn_demo.data.specs import get_spec, list_specs
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``evaluate``."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="loss and accuracy on a test split",
+        description="Loss and accuracy of a run's last checkpoint, or of the model that ships, on a test split.",
+    )
+    parser.add_argument("run", nargs="?", metavar="RUN", help="id of a run (default: the model that ships)")
+    parser.add_argument("--step", type=int, help="the checkpoint at this step (default: the last)")
+    names = ", ".join(spec.name for spec in list_specs())
+    parser.add_argument("--dataset", help=f"{names} (default: the one that the model was trained on)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N (default: %(default)s)")
+    add_json_option(parser)
+
+
+def overlap(trained_on: str, dataset: str) -> str:
+    """A warning where the test split of ``dataset`` was seen in training on ``trained_on``; else an empty text."""
+    if trained_on == "mnist" and dataset == "mnist-mini":
+        return "the test digits of mnist-mini belong to MNIST's training set, which this model was trained on: not a fair test"
+    return ""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and report."""
+    from cnn_demo.data import DatasetUnavailable, Resident, load_dataset
+    from cnn_demo.runs.checkpoints import CheckpointUnreadable, load_model, load_shipped
+    from cnn_demo.runs.records import RunNotFound
+    from cnn_demo.runs.store import Store
+    from cnn_demo.training import evaluate
+    from cnn_demo.training.device import resolve_device
+
+    try:
+        if args.dataset is not None:
+            get_spec(args.dataset)
+        device = resolve_device(args.device)
+        loaded = load_model(Store(), args.run, args.step) if args.run else load_shipped()
+        spec = get_spec(args.dataset or loaded.spec.name)
+        if (spec.channels, spec.size, len(spec.classes)) != (
+            loaded.spec.channels,
+            loaded.spec.size,
+            len(loaded.spec.classes),
+        ):
+            return complain(
+                f"a model for {loaded.spec.name} cannot read {spec.name}: its images are"
+                f" {spec.channels} × {spec.size} × {spec.size} in {len(spec.classes)} classes",
+                EXIT_USAGE,
+            )
+        data = load_dataset(spec.name)
+    except KeyError as error:
+        if isinstance(error, RunNotFound):
+            return complain(error)
+        return complain(error.args[0], EXIT_USAGE)
+    except ConfigError as error:
+        return complain(error, EXIT_USAGE)
+    except (CheckpointUnreadable, DatasetUnavailable) as error:
+        return complain(error)
+    # The images are normalised as in training, whatever data set they come from.
+    split = Resident(data.test, loaded.spec, device)
+    began = time.perf_counter()
+    result = evaluate(loaded.model.to(device), split)
+    seconds = time.perf_counter() - began
+    warning = overlap(loaded.config.dataset, spec.name)
+    if args.json:
+        give(
+            {
+                "run_id": loaded.run_id,
+                "step": loaded.step,
+                "dataset": spec.name,
+                "trained_on": loaded.config.dataset,
+                "n": result.n,
+                "accuracy": result.accuracy,
+                "loss": result.loss,
+                "seconds": seconds,
+                "samples_per_second": result.n / seconds,
+                "device": str(device),
+                "warning": warning or None,
+                "versions": versions(),
+            }
+        )
+    else:
+        print(
+            f"{loaded.run_id} on the test split of {spec.name}: accuracy {result.accuracy:.2%},"
+            f" loss {result.loss:.4f} (n = {result.n:,})"
+        )
+        if warning:
+            print(f"note: {warning}")
+    return 0

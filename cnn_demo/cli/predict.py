@@ -1,0 +1,108 @@
+"""``python -m cnn_demo predict``: what a model makes of pictures, prepared exactly as the Draw page does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnn_demo.cli.output import EXIT_FAILED, add_json_option, complain, give
+
+if TYPE_CHECKING:
+    from cnn_demo.data.drawing import Drawing
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_BATCH = 500
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``predict``."""
+    parser = subparsers.add_parser(
+        "predict",
+        help="classify pictures",
+        description="Classify pictures with the model that ships or with a run's last checkpoint. Each goes the way of "
+        "a drawing in the app: ink found, cropped, scaled to 20 pixels, centred by mass. A folder stands for the "
+        "pictures in it; all are one batch.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a picture or a folder of pictures")
+    parser.add_argument("--model", metavar="RUN", help="id of a run (default: the model that ships)")
+    parser.add_argument("--step", type=int, help="the checkpoint at this step (default: the last)")
+    parser.add_argument("--stages", type=Path, metavar="DIR", help="write every stage of the preparation there as PNG")
+    add_json_option(parser)
+
+
+def pictures_in(paths: list[Path]) -> list[Path]:
+    """The files that are named, and the pictures in the folders that are named, folders in order of their names.
+
+    Raises:
+        FileNotFoundError: nothing has this name, or a folder holds no picture.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not inside:
+                raise FileNotFoundError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
+            found.extend(inside)
+        elif path.exists():
+            found.append(path)
+        else:
+            raise FileNotFoundError(f"{path}: no such file or folder")
+    return found
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict and report; a picture that cannot be read costs the exit status, not the others' answers."""
+    import torch
+
+    from cnn_demo.data.drawing import DrawingError, open_image, prepare
+    from cnn_demo.runs.checkpoints import CheckpointUnreadable, load_model, load_shipped
+    from cnn_demo.runs.records import RunNotFound
+    from cnn_demo.runs.store import Store
+
+    try:
+        files = pictures_in(args.files)
+        loaded = load_model(Store(), args.model, args.step) if args.model else load_shipped()
+    except (FileNotFoundError, CheckpointUnreadable, RunNotFound) as error:
+        return complain(error)
+    ready: list[tuple[Path, Drawing]] = []
+    errors: list[dict[str, str]] = []
+    for file in files:
+        try:
+            drawing = prepare(open_image(file), loaded.spec)
+        except (DrawingError, OSError) as error:
+            errors.append({"file": str(file), "error": str(error)})
+            complain(f"{file}: {error}")
+            continue
+        ready.append((file, drawing))
+        if args.stages:
+            _write_stages(args.stages, file, drawing)
+    predictions: list[dict[str, Any]] = []
+    for start in range(0, len(ready), _BATCH):
+        part = ready[start : start + _BATCH]
+        with torch.no_grad():
+            probabilities = loaded.model(torch.cat([drawing.input for _, drawing in part])).softmax(1)
+        for (file, drawing), row in zip(part, probabilities.tolist(), strict=True):
+            # An empty sheet has no digit: whatever the network says of it is not an answer.
+            label = None if drawing.empty else loaded.spec.classes[row.index(max(row))]
+            predictions.append({"file": str(file), "label": label, "probabilities": row, "notes": list(drawing.notes)})
+    if args.json:
+        give({"model": loaded.run_id, "step": loaded.step, "classes": list(loaded.spec.classes), "n": len(predictions),
+              "predictions": predictions, "errors": errors})  # fmt: skip
+    else:
+        for row in predictions:
+            answer = "nothing drawn" if row["label"] is None else f"{row['label']}\t{max(row['probabilities']):.1%}"
+            print(f"{row['file']}\t{answer}")
+    sys.stdout.flush()
+    return EXIT_FAILED if errors else 0
+
+
+def _write_stages(folder: Path, file: Path, drawing: Drawing) -> None:
+    from PIL import Image
+
+    target = folder / file.stem
+    target.mkdir(parents=True, exist_ok=True)
+    for number, stage in enumerate(drawing.stages, start=1):
+        pixels = (stage.image.clip(0, 1) * 255).round().astype("uint8")
+        Image.fromarray(pixels).save(target / f"{number}-{stage.name}.png")

@@ -1,0 +1,144 @@
+"""``python -m cnn_demo runs``: look at the runs and steer them from a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnn_demo.cli.output import EXIT_USAGE, add_json_option, complain, give, say
+from cnn_demo.config import ConfigError
+
+if TYPE_CHECKING:
+    from cnn_demo.runs.records import Run
+    from cnn_demo.runs.store import Store
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``runs`` with its actions."""
+    parser = subparsers.add_parser("runs", help="list and steer runs", description="List the runs and steer them.")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
+
+    def action(name: str, help_text: str, *, takes_run: bool = True) -> argparse.ArgumentParser:
+        sub: argparse.ArgumentParser = actions.add_parser(
+            name, help=help_text, description=help_text.capitalize() + "."
+        )
+        if takes_run:
+            sub.add_argument("run", metavar="RUN", help="id of a run")
+        add_json_option(sub)
+        return sub
+
+    action("list", "all runs, the newest first", takes_run=False)
+    action("show", "everything about one run")
+    action("pause", "let a running run wait after its batch")
+    action("resume", "let a paused run go on, or queue a stopped, failed or crashed one from its last checkpoint")
+    action("stop", "end a run after its batch; it can be resumed")
+    action("lr", "change the learning rate of a run while it trains").add_argument(
+        "lr", type=float, help="above 0, at most 10"
+    )
+    action("rename", "give a run a name").add_argument("name", help="at most 80 characters; empty takes the name away")
+    action("delete", "delete an ended run with its files")
+    export = action("export", "write weights or metrics of a run to a file")
+    export.add_argument("file", type=Path, help="ends in .safetensors, .pt (a plain state_dict) or .csv (metrics)")
+    export.add_argument("--step", type=int, help="the checkpoint at this step (default: the last)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out one action."""
+    from cnn_demo.runs.records import RunBusy, RunNotFound, RunNotResumable
+    from cnn_demo.runs.store import Store
+
+    store = Store()
+    try:
+        if args.action == "list":
+            return _list(store, args)
+        if args.action == "export":
+            return _export(store, args)
+        if args.action == "delete":
+            store.delete(args.run)
+            say(f"{args.run}: deleted", args)
+            if args.json:
+                give({"run_id": args.run, "deleted": True})
+            return 0
+        found = _steer(store, args)
+    except ConfigError as error:
+        return complain(error, EXIT_USAGE)
+    except (RunNotFound, RunBusy, RunNotResumable) as error:
+        return complain(error)
+    if args.json:
+        give({**as_dict(found), "epochs": [dataclasses.asdict(row) for row in store.epochs(found.id)]})
+    elif args.action == "show":
+        _show(store, found)
+    else:
+        print(f"{found.id}: {found.state.value}")
+    return 0
+
+
+def _steer(store: Store, args: argparse.Namespace) -> Run:
+    from cnn_demo.runs import launcher
+
+    if args.action == "lr":
+        return store.set_lr(args.run, args.lr)
+    if args.action == "rename":
+        return store.rename(args.run, args.name)
+    if args.action == "resume":
+        found = store.resume(args.run)
+        launcher.ensure_worker(store)
+        return found
+    return {"show": store.get, "pause": store.pause, "stop": store.stop}[args.action](args.run)
+
+
+def as_dict(run: Run) -> dict[str, Any]:
+    """A run as plain data."""
+    return {**dataclasses.asdict(run), "state": run.state.value, "config": run.config.to_dict(), "run_id": run.id}
+
+
+def _list(store: Store, args: argparse.Namespace) -> int:
+    found = store.list()
+    if args.json:
+        give({"home": str(store.home), "runs": [as_dict(run) for run in found]})
+        return 0
+    if not found:
+        print(f"no runs in {store.home}")
+    for run in found:
+        accuracy = f"{run.test_accuracy:.2%} (n = {run.test_n:,})" if run.test_accuracy is not None else ""
+        print(
+            f"{run.id}  {run.state.value:9} {run.config.dataset:14} {run.config.model:10} epoch {run.epoch:6.2f}"
+            f"  {accuracy:20} {run.name}"
+        )
+    return 0
+
+
+def _show(store: Store, run: Run) -> None:
+    print(f"{run.title} ({run.id}): {run.state.value}" + (f"\n{run.error}" if run.error else ""))
+    for name, value in run.config.to_dict().items():
+        print(f"  {name:14} {value}")
+    for row in store.epochs(run.id):
+        print(
+            f"  epoch {row.epoch:3}: train loss {row.train_loss:.4f}, test loss {row.test_loss:.4f}, "
+            f"test accuracy {row.test_accuracy:.2%} (n = {row.test_n:,})"
+        )
+    for checkpoint in store.checkpoints(run.id):
+        print(f"  checkpoint at step {checkpoint.step}: {checkpoint.path}")
+
+
+def _export(store: Store, args: argparse.Namespace) -> int:
+    from cnn_demo.runs.checkpoints import WEIGHTS, CheckpointUnreadable, find_checkpoint, state_dict_pt
+
+    kind = args.file.suffix
+    if kind not in (".safetensors", ".pt", ".csv"):
+        return complain(f"{args.file}: the name must end in .safetensors, .pt or .csv", EXIT_USAGE)
+    try:
+        if kind == ".csv":
+            content = store.metrics_csv(args.run).encode()
+        else:
+            path = find_checkpoint(store, args.run, args.step).path
+            content = state_dict_pt(path) if kind == ".pt" else (path / WEIGHTS).read_bytes()
+    except CheckpointUnreadable as error:
+        return complain(error)
+    args.file.write_bytes(content)
+    say(f"{args.file}: {len(content):,} bytes", args)
+    if args.json:
+        give({"run_id": args.run, "file": str(args.file), "bytes": len(content)})
+    return 0

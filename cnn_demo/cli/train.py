@@ -1,0 +1,234 @@
+"""``python -m cnn_demo train``: a run in this terminal, kept in the same store as the app's."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnn_demo.cli.output import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    add_json_option,
+    complain,
+    give,
+    say,
+    versions,
+)
+from cnn_demo.config import AUGMENTATIONS, PRECISIONS, SCHEDULES, ConfigError, TrainConfig
+from cnn_demo.data.specs import get_spec, list_specs
+
+if TYPE_CHECKING:
+    from cnn_demo.runs.records import Run
+    from cnn_demo.runs.store import Store
+    from cnn_demo.training import Event
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``train``."""
+    default = TrainConfig()
+    parser = subparsers.add_parser(
+        "train",
+        help="train a model and keep the run",
+        description="Train a model in this terminal. The run appears in the app while it trains; Ctrl-C stops it after "
+        "the batch in progress, and `runs resume` goes on from there.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--dataset", default=default.dataset, help=", ".join(spec.name for spec in list_specs()))
+    parser.add_argument("--model", default=default.model, help="name of a registered model")
+    parser.add_argument("--epochs", type=int, default=default.epochs, help="passes over the training data")
+    parser.add_argument("--batch-size", type=int, default=default.batch_size, help="samples per step")
+    parser.add_argument("--lr", type=float, default=default.lr, help="Adam's learning rate")
+    parser.add_argument("--schedule", choices=SCHEDULES, default=default.schedule, help="how the learning rate moves")
+    parser.add_argument("--weight-decay", type=float, default=default.weight_decay, help="Adam's L2 penalty")
+    parser.add_argument(
+        "--augment", choices=AUGMENTATIONS, default=default.augment, help="changes to the training images"
+    )
+    parser.add_argument("--device", default=default.device, help="auto, cpu, mps, cuda or cuda:N")
+    parser.add_argument("--precision", choices=PRECISIONS, default=default.precision, help="fp32 is TF32 on CUDA")
+    parser.add_argument("--seed", type=int, default=default.seed, help="decides every random choice")
+    parser.add_argument(
+        "--val-fraction",
+        type=float,
+        default=default.val_fraction,
+        help="part of the training data held out for validation",
+    )
+    parser.add_argument(
+        "--patience",
+        type=int,
+        default=default.patience,
+        help="stop after so many epochs without a better validation loss; 0: never",
+    )
+    parser.add_argument("--compile", choices=("auto", "on", "off"), default=default.compile, help="torch.compile")
+    parser.add_argument("--name", default="", help="a name for the run")
+    parser.add_argument(
+        "--save", type=Path, metavar="FOLDER", help="also copy weights and config of the last checkpoint there"
+    )
+    add_json_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, and report how the run ended."""
+    from cnn_demo.models import get_model_spec
+    from cnn_demo.runs.store import Store
+
+    fields = {f.name for f in dataclasses.fields(TrainConfig)}
+    try:
+        get_spec(args.dataset), get_model_spec(args.model)
+        config = TrainConfig.from_dict({name: value for name, value in vars(args).items() if name in fields})
+    except ConfigError as error:
+        return complain(error, EXIT_USAGE)
+    except KeyError as error:
+        return complain(error.args[0], EXIT_USAGE)
+    store = Store()
+    finished = _train_here(store, config, args)
+    result = _result(store, finished)
+    if finished.error:
+        complain(finished.error)
+    elif args.save is not None:
+        _save(store, finished.id, args.save)
+        result["saved"] = str(args.save)
+    if args.json:
+        give(result)
+    elif finished.test_accuracy is not None:
+        print(
+            f"{finished.id}: {finished.state.value}, {config.dataset} test accuracy {finished.test_accuracy:.2%} "
+            f"(n = {finished.test_n:,}), {finished.train_seconds:.1f} s on {finished.device}"
+        )
+    from cnn_demo.runs.records import RunState
+
+    status = {RunState.FINISHED: 0, RunState.STOPPED: EXIT_INTERRUPTED}
+    return status.get(finished.state, EXIT_FAILED)
+
+
+def _train_here(store: Store, config: TrainConfig, args: argparse.Namespace) -> Run:
+    from cnn_demo.runs.recorder import claim_own
+    from cnn_demo.runs.worker import execute
+    from cnn_demo.training.device import available_devices
+
+    run_id = store.new_id()
+    store.folder(run_id).mkdir(parents=True)
+    with store.lock(run_id), _Bar(config, enabled=sys.stderr.isatty()) as bar, _interruptible() as interrupted:
+        store.create(config, name=args.name, owned=True, run_id=run_id)
+        say(f"run {run_id}", args)
+        sys.stdout.flush()
+        devices, told = available_devices(), False
+
+        def listen(event: Event) -> None:
+            bar.show(event)
+            if interrupted:
+                store.stop(run_id)
+
+        while (claimed := claim_own(store, devices, run_id)) is None:
+            if store.get(run_id).state.ended or interrupted:
+                return store.stop(run_id)
+            if not told:
+                print(
+                    f"waiting: another run is using the device (position {store.get(run_id).queue_position})",
+                    file=sys.stderr,
+                )
+                told = True
+            time.sleep(0.2)
+        return execute(store, claimed, listen)
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    """Ctrl-C once asks for an orderly stop (the list is no longer empty); twice ends at once."""
+    signals: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        if signals:
+            raise KeyboardInterrupt
+        signals.append(number)
+        print("\nstopping after this batch (Ctrl-C again: at once)", file=sys.stderr)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Bar:
+    """A progress bar on a terminal, nothing elsewhere."""
+
+    def __init__(self, config: TrainConfig, *, enabled: bool) -> None:
+        from tqdm import tqdm
+
+        self._bar: Any = tqdm(desc=config.model, unit=" step", file=sys.stderr, disable=not enabled, dynamic_ncols=True)
+        self._enabled = enabled
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def show(self, event: Event) -> None:
+        """Move the bar, and print a line at the end of an epoch."""
+        from cnn_demo.training import EpochEnd, Progress, Started
+
+        if not self._enabled:
+            return
+        if isinstance(event, Started):
+            self._bar.reset(total=event.total_steps)
+            self._bar.update(event.step)
+        elif isinstance(event, Progress):
+            last = event.steps[-1]
+            self._bar.set_postfix_str(f"loss {last.loss:.3f}, {event.samples_per_second:,.0f} samples/s", refresh=False)
+            self._bar.update(last.step - self._bar.n)
+        elif isinstance(event, EpochEnd):
+            val = f", validation {event.val.accuracy:.2%} (n = {event.val.n:,})" if event.val else ""
+            self._bar.write(
+                f"epoch {event.epoch}: train loss {event.train.loss:.4f}, test loss {event.test.loss:.4f}, "
+                f"test accuracy {event.test.accuracy:.2%} (n = {event.test.n:,}){val}",
+                file=sys.stderr,
+            )
+
+
+def _result(store: Store, run: Run) -> dict[str, Any]:
+    checkpoints = store.checkpoints(run.id)
+    return {
+        "run_id": run.id,
+        "state": run.state.value,
+        "dataset": run.config.dataset,
+        "model": run.config.model,
+        "parameters": run.parameters,
+        "n": run.test_n,
+        "accuracy": run.test_accuracy,
+        "loss": run.test_loss,
+        "val_n": run.val_n,
+        "val_accuracy": run.val_accuracy,
+        "seconds": run.train_seconds,
+        "samples_per_second": run.step / run.total_steps * run.train_n * run.config.epochs / run.train_seconds
+        if run.train_seconds
+        else None,
+        "steps": run.step,
+        "device": run.device,
+        "precision": run.config.precision,
+        "seed": run.config.seed,
+        "checkpoint": str(checkpoints[-1].path) if checkpoints else None,
+        "error": run.error or None,
+        "error_kind": run.error_kind or None,
+        "versions": versions(),
+    }
+
+
+def _save(store: Store, run_id: str, folder: Path) -> None:
+    import shutil
+
+    from cnn_demo.runs.checkpoints import META, WEIGHTS, find_checkpoint
+
+    source = find_checkpoint(store, run_id).path
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (WEIGHTS, META):
+        shutil.copyfile(source / name, folder / name)
