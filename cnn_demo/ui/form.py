@@ -142,14 +142,14 @@ def _number(field: str, low: Any, high: Any, step: Any, help: str | None = None,
 
 
 def _in_sight() -> None:
-    left, right = st.columns([2, 1], gap="medium")
+    left, middle, right = st.columns([5, 3, 2], gap="medium")
     with left:
         _select("dataset", [spec.name for spec in list_specs()], format_func=names.dataset)
+    with middle:
+        _select("model", list(names.MODEL_TITLES), format_func=names.model)
     with right:
         _number("epochs", 1, 1000, 1, _("Passes over the training images."))
     _dataset_note(st.session_state[key("dataset")])
-    if len(names.MODEL_TITLES) > 1:
-        _select("model", list(names.MODEL_TITLES), format_func=names.model)
 
 
 def _dataset_note(name: str) -> None:
@@ -196,7 +196,7 @@ def _devices() -> list[str]:
 
 def _launch_row(store: Store) -> None:
     problem = st.session_state.pop(_PROBLEM_KEY, None)
-    config = None
+    config: TrainConfig | None = None
     try:
         config = read()
     except ConfigError as error:
@@ -205,7 +205,7 @@ def _launch_row(store: Store) -> None:
         st.error(problem, icon="✋")
     left, right = st.columns([2, 1], gap="medium", vertical_alignment="center")
     if config is not None:
-        cost = estimate(config)
+        cost = estimate(config, store)
         left.markdown(_cost(cost.parameters, cost.seconds, cost.basis))
     token = st.session_state[_TOKEN_KEY]
     # The token is part of the key and of the call: whatever a double click sends, it names the same launch.

@@ -21,7 +21,10 @@ _STYLE = """
     padding: .3rem 0 .3rem .7rem; border-left: 3px solid rgba(128, 136, 150, .25);
   }
   [class*="st-key-run-chosen-"] { border-left-color: #3b82f6; }
-  [class*="st-key-open-run-"] button[kind="tertiary"] { justify-content: flex-start; padding: 0; min-height: 1.75rem; }
+  [class*="st-key-open-run-"] button { padding: 0; min-height: 1.75rem; }
+  [class*="st-key-open-run-"] button, [class*="st-key-open-run-"] button * {
+    justify-content: flex-start; text-align: left;
+  }
   @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>
 """

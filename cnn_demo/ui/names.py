@@ -8,7 +8,7 @@ from cnn_demo.ui.i18n import _
 from cnn_demo.ui.theme import STATE_BADGES
 
 # The registry of models imports torch, which the server never does; a test holds this table to the registry.
-MODEL_TITLES: dict[str, str] = {"cnn": N_("Plain CNN")}
+MODEL_TITLES: dict[str, str] = {"cnn": N_("Plain CNN"), "resnet18": N_("ResNet-18")}
 
 STATE_TITLES: dict[str, str] = {
     "queued": N_("queued"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnn_demo.locales import N_
 from cnn_demo.ui.i18n import _
@@ -44,9 +46,25 @@ PAGES: tuple[Entry, ...] = (
 
 def page() -> st.Page:
     """Register every page in the visitor's language and return the one that was asked for."""
-    return st.navigation(
+    cold = PagesManager.uses_pages_directory  # nobody has called st.navigation in this server yet
+    found = st.navigation(
         [st.Page(e.path, title=_(e.title), icon=e.icon, default=number == 0) for number, e in enumerate(PAGES)]
     )
+    if cold:
+        _retry_deep_link()
+    return found
+
+
+def _retry_deep_link() -> None:
+    """Load the page once more when it is the very first that this server shows, and not the Start page.
+
+    Because a folder ``pages`` lies beside ``app.py``, Streamlit 1.67 takes the first visit for an app of the old kind,
+    knows none of our addresses, and opens a "Page not found" over the page. From the second run on it knows better.
+    """
+    context = get_script_run_ctx()
+    if context is not None and context.pages_manager.intended_page_name:
+        st.html("<script>window.location.reload()</script>", unsafe_allow_javascript=True)
+        st.stop()
 
 
 def ways_in() -> list[Entry]:

@@ -53,12 +53,9 @@ def _machine(looking: bool) -> None:
             size = f" · {names.size(device.memory_bytes)}" if device.name != "cpu" and device.memory_bytes else ""
             st.markdown(f"**{device.name}** · {device.title}{size}")
     with middle:
-        st.caption(_("Memory and cores"))
-        st.markdown(
-            _("{free} free of {total}").format(free=names.size(memory.available), total=names.size(memory.total))
-            + " · "
-            + _("{n} CPU cores").format(n=machine.cpu_cores())
-        )
+        st.caption(_("Memory"))
+        free, total = names.size(memory.available), names.size(memory.total)
+        st.markdown(_("{free} free of {total}").format(free=free, total=total))
     with right:
         st.caption(_("Versions"))
         st.markdown(" · ".join(f"{name} {number}" for name, number in machine.versions().items()))
