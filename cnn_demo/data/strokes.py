@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from cnn_demo.data import ink as inks
 from cnn_demo.data.skeletons import SHAPES, Dice, Path, Shape
+from cnn_demo.data.skeletons.signs import draw_sign
 from cnn_demo.data.splits import Split
 
 PAD = 280
@@ -216,3 +218,19 @@ def synthesize(n: int, seed: int, *, hand: Hand | None = None, held_out: bool = 
         paths = write(choose(table[labels[i]], dice), hand, dice)
         images[i, 0] = to_field(paths, dice.u(*hand.pen), dice.u(*hand.fill)) * 255 + 0.5
     return Split(torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
+
+
+def synthesize_signs(n: int, seed: int, *, measuring: bool = False) -> Tensor:
+    """Draw ``n`` letters, symbols and scribbles that are no digits, in MNIST's frame: ``(n, 1, 28, 28)`` uint8.
+
+    Args:
+        n: how many.
+        seed: equal seeds give equal pictures.
+        measuring: from the signs kept for measuring error rates, else from those for calibration.
+    """
+    dice, hand = Dice(np.random.default_rng([seed, 2 + int(measuring)])), Hand()
+    images = np.zeros((n, 1, inks.FIELD, inks.FIELD), dtype=np.uint8)
+    for i in range(n):
+        paths = move(draw_sign(dice, measuring=measuring), hand, dice)
+        images[i, 0] = to_field(paths, dice.u(*hand.pen), dice.u(*hand.fill)) * 255 + 0.5
+    return torch.from_numpy(images)

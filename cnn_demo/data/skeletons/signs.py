@@ -1,0 +1,85 @@
+"""Signs that are no digits: letters, symbols and scribbles, to learn when to say "this does not look like a digit".
+
+Letters that are drawn as a digit is (B and 8, I and 1, O and 0, S and 5, Z and 2, and so on) are left out: nobody could
+tell. Every other sign is for calibration, the rest for measuring how many are missed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnn_demo.data.skeletons.pen import Dice, Path, curve
+
+# Strokes are parted by "|"; "~" in front makes a stroke a smooth curve, else it goes straight from point to point.
+_CALIBRATION = (
+    "0,1 .3,0 .6,1|.12,.62 .48,.62",  # A
+    ".5,0 0,0 0,1 .55,1|0,.5 .4,.5",  # E
+    "0,0 0,1|.6,0 .6,1|0,.5 .6,.5",  # H
+    "0,1 .05,0 .35,.7 .65,0 .7,1",  # M
+    "0,1 0,0|~0,0 .4,.02 .5,.25 .35,.48 0,.5|.1,.5 .55,1",  # R
+    "0,0 .18,1 .35,.3 .52,1 .7,0",  # W
+    "0,0 .3,.5 .6,0|.3,.5 .3,1",  # Y
+    "~.5,.3 .2,.25 0,.6 .2,1 .45,.8 .5,.35|~.52,.3 .5,.8 .65,1",  # a
+    "0,0 0,1|~0,.65 .2,.45 .45,.55 .45,1",  # h
+    "~0,.4 .02,1 .02,.6 .2,.4 .3,.6 .3,1 .3,.6 .5,.4 .6,.6 .6,1",  # m
+    "0,0 0,1|.5,.4 0,.7 .55,1",  # k
+    ".3,0 .3,1|0,.5 .6,.5",  # plus
+    "0,1 .3,0 .6,1 0,1",  # triangle
+    "~.3,.25 .15,0 -.1,.15 0,.5 .3,1 .6,.5 .7,.15 .45,0 .3,.25",  # heart
+    "0,.5 1,.5|.7,.2 1,.5 .7,.8",  # arrow
+    "~.5,.5 .55,.4 .45,.35 .35,.5 .5,.65 .7,.5 .55,.2 .25,.3 .2,.65 .5,.85 .85,.6 .8,.2",  # spiral
+    ".1,0 0,1|.45,0 .35,1|-.1,.33 .6,.3|-.12,.68 .58,.65",  # hash
+    "~.25,0 .5,.1 .45,.35 .25,.5 .25,.7|.25,.92 .26,.96",  # question mark
+)
+_MEASURING = (
+    "~.6,.15 .35,0 .05,.2 0,.6 .2,.95 .5,.98 .6,.8|.35,.6 .62,.58 .6,1",  # G
+    "0,0 .55,0 .5,.02|0,0 0,1|0,.48 .4,.48",  # F
+    "0,0 0,1|.55,0 0,.55 .6,1",  # K
+    "0,1 0,0 .55,1 .55,0",  # N
+    "0,0 .6,1|.6,0 0,1",  # X
+    "~0,0 0,.6 .1,.95 .4,.98 .55,.7 .55,0|.55,0 .55,1",  # u
+    "~0,.4 .02,1|~.02,.6 .2,.4 .4,.5 .42,1",  # n
+    "~0,.4 .15,1 .3,.5 .45,1 .6,.4",  # w
+    "~.5,.1 .3,0 .22,.2 .22,1|0,.4 .45,.4",  # f
+    "~.1,0 .02,.3 .1,.5 0,.52 .1,.55 .03,.8 .12,1|.4,0 .4,1",  # brace and bar
+    ".0,.6 .3,0 .6,.6|.05,.6 .05,1 .55,1 .55,.6 .05,.6",  # house
+    ".3,0 .48,1 0,.36 .6,.36 .12,1 .3,0",  # star
+    "0,.5 .25,1 .8,0",  # tick
+    "0,.2 .2,.8 .4,.2 .6,.8 .8,.2 1,.8",  # zigzag
+    "~0,.5 .15,.35 .3,.5 .45,.65 .6,.5 .75,.35 .9,.5",  # wave
+    ".3,0 .3,1|0,.2 .6,.8|.6,.2 0,.8",  # asterisk
+    "0,.35 .6,.35|0,.65 .6,.65",  # equals
+    "0,0 .6,0 .6,1 0,1 0,0|0,0 .6,1",  # crossed box
+)
+
+
+def _sign(text: str) -> list[Path]:
+    paths = []
+    for stroke in text.split("|"):
+        x_y = [point.split(",") for point in stroke.lstrip("~").split()]
+        points = [(float(x), float(y)) for x, y in x_y]
+        paths.append(curve(points) if stroke.startswith("~") else np.array(points))
+    return paths
+
+
+def _scribble(dice: Dice) -> list[Path]:
+    """A pen that goes to and fro without aim."""
+    count = int(dice.u(6, 26))
+    steps = dice.rng.normal(0, 0.45, (count, 2))
+    way = np.zeros((count, 2))
+    for i in range(1, count):
+        way[i] = 0.75 * way[i - 1] + steps[i]  # pulled back to the middle
+    return [curve([(x, y) for x, y in way.tolist()]) if dice.chance(0.7) else way]
+
+
+def draw_sign(dice: Dice, *, measuring: bool) -> list[Path]:
+    """A letter or symbol, or one time in five a scribble, as pen paths.
+
+    Args:
+        dice: where chance comes from.
+        measuring: from the signs that no calibration sees, else from those for calibration.
+    """
+    if dice.chance(0.2):
+        return _scribble(dice)
+    table = _MEASURING if measuring else _CALIBRATION
+    return _sign(table[int(dice.u(0, len(table)))])
