@@ -45,9 +45,10 @@ format: $(DEV_STAMP) ## let ruff put the code in order
 	$(BIN)/ruff format .
 
 i18n: $(DEV_STAMP) ## extract the strings, merge them into the catalogues, compile
-	$(BIN)/pybabel extract -F cnn_demo/locales/babel.cfg -k _ -k ngettext:1,2 --no-location --sort-output --omit-header -o cnn_demo/locales/messages.pot .
-	$(BIN)/pybabel update -i cnn_demo/locales/messages.pot -d cnn_demo/locales -D messages --no-fuzzy-matching --omit-header
-	$(BIN)/pybabel compile -d cnn_demo/locales -D messages
+	@mkdir -p build
+	$(BIN)/pybabel extract -F cnn_demo/locales/babel.cfg -k _ -k N_ -k ngettext:1,2 --no-location --sort-output --no-wrap -o build/messages.pot app.py pages cnn_demo
+	$(BIN)/pybabel update -i build/messages.pot -d cnn_demo/locales -D messages --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
+	$(BIN)/pybabel compile -d cnn_demo/locales -D messages --statistics
 
 bench: $(DEV_STAMP) ## every benchmark, printed as ratios
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

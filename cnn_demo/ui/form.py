@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import uuid
 from dataclasses import dataclass
@@ -230,9 +231,27 @@ def say(error: ConfigError) -> str:
         return _("{field}: stopping early needs a validation fraction above 0 to decide by.").format(
             field=f"**{names.setting('patience')}**"
         )
-    return _("{field}: {value} cannot be used; expected {expected}.").format(
-        field=f"**{names.setting(error.field)}**", value=error.value, expected=error.expected
+    return _("{field}: {value} cannot be used; it must be {expected}.").format(
+        field=f"**{names.setting(error.field)}**", value=error.value, expected=_expected(error.expected)
     )
+
+
+# The forms in which TrainConfig says what it expects; a test holds them to it.
+EXPECTED: tuple[tuple[str, str], ...] = (
+    (r"a whole number from (.+) to (.+)", N_("a whole number from {0} to {1}")),
+    (r"a number above (.+) and at most (.+)", N_("a number above {0} and at most {1}")),
+    (r"a number from (.+) and at most (.+)", N_("a number from {0} to {1}")),
+    (r"one of (.+)", N_("one of {0}")),
+    (r"at most (\d+) characters", N_("at most {0} characters")),
+)
+
+
+def _expected(english: str) -> str:
+    for pattern, message in EXPECTED:
+        found = re.fullmatch(pattern, english)
+        if found:
+            return _(message).format(*found.groups())
+    return english
 
 
 def launch_now() -> None:

@@ -52,14 +52,18 @@ def _live(store: Store, run_id: str, painted: RunState) -> None:
     curves = _curves(store, run_id, run.version, _end(run), view, i18n.language())
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown(f"**{_('Loss')}** :small[:gray[{_('cross-entropy, in nats')}]]")
+        _heading(_("Loss"), _("cross-entropy, in nats"))
         st.echarts_chart(curves.loss, key=f"loss:{run_id}", height=CHART_HEIGHT, alt=curves.loss_alt)
     with right:
-        st.markdown(f"**{_('Accuracy')}** :small[:gray[{_('share of images recognised')}]]")
+        _heading(_("Accuracy"), _("share of images recognised"))
         st.echarts_chart(curves.accuracy, key=f"accuracy:{run_id}", height=CHART_HEIGHT, alt=curves.accuracy_alt)
     if curves.epochs:
         with st.expander(_("Figures by epoch")):
             st.markdown(curves.epochs)
+
+
+def _heading(title: str, unit: str) -> None:
+    st.markdown(f"**{title}** :small[:gray[{unit}]]")
 
 
 def _progress(run: Run) -> None:
@@ -176,10 +180,9 @@ def _epoch_table(epochs: list[EpochRow]) -> str:
             cells += [f"{row.val_loss:.4f}", f"{row.val_accuracy:.2%}"]
         rows.append([*cells, f"{row.lr:.4g}", f"{row.seconds:.1f}"])
     text = table(head, rows)
-    counts = [f"{_('Train')}: n = {epochs[-1].train_n:,}", f"{_('Test')}: n = {epochs[-1].test_n:,}"]
-    if epochs[-1].val_n:
-        counts.append(f"{_('Validation')}: n = {epochs[-1].val_n:,}")
-    note = " · ".join(counts)
+    last = epochs[-1]
+    counts = ((_("Train"), last.train_n), (_("Test"), last.test_n), (_("Validation"), last.val_n))
+    note = " · ".join(f"{title}: n = {n:,}" for title, n in counts if n)
     if len(epochs) > SHOWN_EPOCHS:
         note += " · " + _("the newest {n} epochs; all are in the CSV").format(n=SHOWN_EPOCHS)
     return f"{text}\n\n:small[:gray[{note}]]"

@@ -72,8 +72,9 @@ def trained(store: Store) -> None:
         if shipped:
             accuracy = names.accuracy(shipped["accuracy"], shipped["n"])
             with _row():
-                st.markdown(f"**{_('Ships with the app')}**", width=_NAME_WIDTH)
-                st.markdown(f":green-badge[{_('ready')}] {shipped['dataset']} · {accuracy}")
+                st.markdown(_("**Ships with the app**"), width=_NAME_WIDTH)
+                ready = _("ready")
+                st.markdown(f":green-badge[{ready}] :gray[{shipped['dataset']} · {accuracy}]")
         for run in runs[:SHOWN_RUNS]:
             _run(run)
     if len(runs) > SHOWN_RUNS:

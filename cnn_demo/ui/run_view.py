@@ -126,7 +126,7 @@ def _more(run: Run) -> None:
         )  # fmt: skip
         if run.state.ended:
             st.divider()
-            st.markdown(f":small[{_('Deleting takes the checkpoints and metrics with it and cannot be undone.')}]")
+            st.caption(_("Deleting takes the checkpoints and metrics with it and cannot be undone."))
             sure = st.checkbox(_("I am sure"), key=f"sure:{run.id}")
             st.button(
                 _("Delete this run"), key=f"delete:{run.id}", icon=":material/delete:", width="stretch",
