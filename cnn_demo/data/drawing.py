@@ -151,12 +151,12 @@ def _digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawi
     width = inks.stroke_width(crop)
     if width * inks.BOX / max(crop.shape) < _THIN:
         found.append("thin")
-    if top == 0 or left == 0 or bottom == ink.shape[0] or right == ink.shape[1]:
+    if (top == 0 or left == 0 or bottom == ink.shape[0] or right == ink.shape[1]) and max(ink.shape) > _NATIVE:
         found.append("edge")
-    if max(crop.shape) < _TINY * max(ink.shape):
-        found.append("tiny")
     if _is_dot(crop):
         found.append("dot")
+    elif max(crop.shape) < _TINY * max(ink.shape):
+        found.append("tiny")
     return _drawing({**pictures, "crop": crop, "box": box, "centred": inks.centre_in_field(box)}, spec, found + notes)
 
 
@@ -225,7 +225,7 @@ def _squeeze(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 
 def _to_input(image: NDArray[np.float32], spec: DatasetSpec) -> Tensor:
-    pixels = torch.from_numpy(np.ascontiguousarray(image))
+    pixels = torch.tensor(image)
     pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)  # (C, H, W)
     mean, std = torch.tensor(spec.mean).view(-1, 1, 1), torch.tensor(spec.std).view(-1, 1, 1)
     return ((pixels - mean) / std)[None].contiguous()  # (1, C, H, W)

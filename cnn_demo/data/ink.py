@@ -242,12 +242,12 @@ def fit_box(crop: Grey) -> Grey:
 
     Bicubic, because of Pillow's filters it comes closest to what MNIST's makers used: MNIST digits turned into black
     and white at ten times their size and scaled down again differ least from the originals (root mean square 0.039 of
-    1, box 0.044, triangle 0.046; 400 training digits). A crop that already has this size is returned as it is. The
-    strongest ink is 1 again afterwards, as in every MNIST digit: a pen finer than a pixel of the small picture would
-    otherwise fade.
+    1, box 0.044, triangle 0.046; 400 training digits). A crop that already has this size is returned as it is, also one
+    of 19 pixels, as three MNIST digits in 20,000 have. The strongest ink is 1 again afterwards, as in every MNIST
+    digit: a pen finer than a pixel of the small picture would otherwise fade.
     """
     height, width = crop.shape
-    if max(height, width) == BOX:
+    if BOX - 1 <= max(height, width) <= BOX:
         return crop
     scale = BOX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
