@@ -44,6 +44,7 @@ class Node:
             in here (``weight``, ``bias``, ``running_mean``...) are the model's own.
         apply: the same function on another tensor; defined for activations only.
         parts: how many tensors the function returned; each is a node of its own.
+        writes: whether it overwrote its first input (``out += identity``).
     """
 
     name: str
@@ -55,6 +56,12 @@ class Node:
     settings: dict[str, Any] = field(default_factory=dict)
     apply: Callable[[Tensor], Tensor] | None = None
     parts: int = 1
+    writes: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Name and op: what a replay is looked up by, because asking a tensor its size goes by the same name."""
+        return self.name, self.op
 
 
 class _Reached(Exception):
@@ -81,7 +88,7 @@ class Captured(Mapping[str, Tensor]):
         grad: bool = False,
         watch: Mapping[str, Watcher] | None = None,
         until: str | None = None,
-        replay: Mapping[str, Tensor] | None = None,
+        replay: Mapping[tuple[str, str], Tensor] | None = None,
     ) -> Tensor:
         """Run one forward pass and keep what it computes.
 
@@ -89,9 +96,9 @@ class Captured(Mapping[str, Tensor]):
             x: a batch, normalised as the model expects it, ``(N, C, H, W)``.
             grad: record gradients, from ``x`` on; no ``.grad`` of any weight is ever written by this class.
             watch: functions by node name that see a value as soon as it is computed; a returned tensor takes its
-                place for the rest of the pass.
+                place for the rest of the pass. Who keeps a value must clone it where a node that ``writes`` follows.
             until: stop after this node and return its value.
-            replay: values by node name to use instead of computing them.
+            replay: values by ``Node.key`` to use instead of computing them.
 
         Returns:
             The output of the model, ``(N, classes)``, or the value of ``until``.
@@ -156,7 +163,7 @@ class _Recorder(TorchFunctionMode):
     """Writes down the functions of one forward pass."""
 
     def __init__(
-        self, maps: Captured, watch: Mapping[str, Watcher], until: str | None, replay: Mapping[str, Tensor]
+        self, maps: Captured, watch: Mapping[str, Watcher], until: str | None, replay: Mapping[tuple[str, str], Tensor]
     ) -> None:
         super().__init__()
         self.maps, self.watch, self.until, self.replay = maps, watch, until, replay
@@ -177,8 +184,8 @@ class _Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         op, in_place = ops.canonical(func)
         name = self._name(op)
-        if name in self.replay:
-            output = self.replay[name]
+        if (name, op) in self.replay:
+            output = self.replay[name, op]
         else:
             if in_place and isinstance(args[0], Tensor):
                 self._rescue(args[0])
@@ -210,7 +217,8 @@ class _Recorder(TorchFunctionMode):
             rest, options = args[1:], {k: v for k, v in kwargs.items() if k != "inplace"}
             apply = lambda value: func(value, *rest, **options)
         path, _ = self.maps.place()
-        return Node(name, kind, op, path, tuple(sources), tuple(output.shape), settings, apply)
+        writes = ops.canonical(func)[1]
+        return Node(name, kind, op, path, tuple(sources), tuple(output.shape), settings, apply, writes=writes)
 
     def _keep(self, node: Node, value: Tensor) -> Tensor:
         self.maps.nodes[node.name] = node

@@ -187,7 +187,7 @@ def test_watch_until_and_replay() -> None:
         pooled = maps(x, until="pool1")
         assert torch.equal(pooled, model.pool1(model.relu1(model.conv1(x))))
         assert "conv2" not in maps.nodes
-        replayed = maps(torch.zeros_like(x), replay={"pool1": pooled})
+        replayed = maps(torch.zeros_like(x), replay={("pool1", "max_pool2d"): pooled})
         assert torch.allclose(replayed, model(x))
         with pytest.raises(KeyError, match="nowhere"):
             maps(x, until="nowhere")

@@ -78,10 +78,10 @@ def test_window_equals_autograd(case: str) -> None:
     with capture(model) as maps:
         x = torch.rand(1, *shape, dtype=torch.float64, generator=generator) + 0.5
         maps(x, grad=True)
-        for layer in spatial[:: max(1, len(spatial) // 25)]:
+        for layer in spatial[:: max(1, len(spatial) // 12)]:
             value = maps[layer.name]
             h, w = value.shape[-2:] if value.dim() == 4 else (1, 1)
-            corners = {(0, 0), (h - 1, w - 1), (h // 2, w // 2), (h // 3, w - 1)}
+            corners = {(0, 0), (h // 2, w // 2), (h - 1, w // 3)}
             for y, x_ in corners:
                 unit = value[0, :, y, x_].sum() if value.dim() == 4 else value[0].sum()
                 (gradient,) = torch.autograd.grad(unit, maps["input"], retain_graph=True, allow_unused=True)
