@@ -104,6 +104,8 @@ class _Bars:
     def __call__(self, progress: DownloadProgress) -> None:
         from tqdm import tqdm
 
+        if not progress.file:
+            return
         if progress.file != self._file:
             self.close()
             self._file = progress.file

@@ -30,7 +30,7 @@ from cnn_demo.data.files import CIFAR_ARCHIVE, LAYOUTS, DamagedFile, read_file
 TIMEOUT_SECONDS = 20.0
 """How long a server may stay silent."""
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 15
 _REPORT_SECONDS = 0.1
 _WAIT_SECONDS = 0.2
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -41,7 +41,8 @@ class DownloadProgress:
     """How far a download is.
 
     Attributes:
-        file: name of the file that is being fetched, by this process or by another that this one waits for.
+        file: name of the file that is being fetched, by this process or by another that this one waits for; empty
+            while the other is between two files.
         done_bytes: bytes of it that are here.
         total_bytes: its size; None when the server does not say, or when another process fetches it.
     """
@@ -60,6 +61,9 @@ class Attempt:
 
     url: str
     reason: str
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.reason}"
 
 
 class DatasetUnavailable(RuntimeError):
@@ -81,7 +85,7 @@ class DatasetUnavailable(RuntimeError):
         self.folder = root if name == "cifar10" else root / layout.folder
         self.files = (CIFAR_ARCHIVE,) if name == "cifar10" else tuple(f"{file}.gz" for file in layout.files)
         lines = [f"The data set {name} is not available: {detail}"]
-        lines += [f"  tried {attempt.url}: {attempt.reason}" for attempt in tried]
+        lines += [f"  tried {attempt}" for attempt in tried]
         lines.append(f"To add it by hand, put {', '.join(self.files)} into {self.folder}.")
         lines.append("The data set mnist-mini needs no download and works now.")
         super().__init__("\n".join(lines))
@@ -98,8 +102,9 @@ class _Failed(Exception):
 def fetch(name: str, root: Path, progress: Progress | None = None) -> None:
     """Bring every file of a data set that is missing or damaged under ``root``, and leave the others alone.
 
-    Any number of threads and processes may call this at once: one fetches, the others wait and find the files. What
-    ``progress`` raises ends the call, and leaves no partial file.
+    Any number of threads and processes may call this at once: one fetches, the others wait and find the files. A
+    waiting one calls ``progress`` as well, several times a second. What ``progress`` raises ends the call, and leaves
+    no partial file.
 
     Raises:
         DatasetUnavailable: with ``reason`` ``network``, ``disk_full``, ``not_writable`` or ``damaged``.
@@ -139,15 +144,19 @@ def _alone(lock_path: Path, folders: tuple[Path, ...], progress: Progress | None
             lock.acquire(timeout=_WAIT_SECONDS)
             break
         except Timeout:
-            if progress is None:
-                continue
-            for part in (part for folder in folders for part in folder.glob(".*.part")):
-                with contextlib.suppress(FileNotFoundError):  # it may just have been finished
-                    progress(DownloadProgress(part.name[1:-5], part.stat().st_size, None))
+            if progress is not None:
+                progress(_progress_of_another(folders))
     try:
         yield
     finally:
         lock.release()
+
+
+def _progress_of_another(folders: tuple[Path, ...]) -> DownloadProgress:
+    for part in (part for folder in folders for part in folder.glob(".*.part")):
+        with contextlib.suppress(FileNotFoundError):  # it may just have been finished
+            return DownloadProgress(part.name[1:-5], part.stat().st_size, None)
+    return DownloadProgress("", 0, None)
 
 
 def _bring_idx(name: str, root: Path, progress: Progress | None) -> None:

@@ -79,7 +79,7 @@ class Resident:
         self._shape = (spec.size, spec.size, spec.channels) if channels_last else shape
         # One row of bytes for each image, in the memory order of the batches, so that the gather copies whole rows.
         images = split.images.permute(0, 2, 3, 1) if channels_last else split.images
-        rows = images.reshape(len(split), -1)  # (N, C, H, W) or (N, H, W, C) -> (N, D)
+        rows = images.flatten(1)  # (N, C, H, W) or (N, H, W, C) -> (N, D)
         labels = split.labels
         self.on_device = True
         if self.device.type == "cuda":

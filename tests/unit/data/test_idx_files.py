@@ -35,24 +35,24 @@ PACKED = gzip.compress(WHOLE)
 FLIPPED = PACKED[:-8] + bytes([PACKED[-8] ^ 1]) + PACKED[-7:]  # the checksum at the end
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("short", WHOLE[:-1]),
-        ("long", WHOLE + b"\0"),
-        ("header-only", WHOLE[:6]),
-        ("empty", b""),
-        ("page.html", b"<html>404</html>"),
-        ("floats", b"\0\0\x0d" + WHOLE[3:]),
-        ("short.gz", PACKED[:-9]),
-        ("flipped.gz", FLIPPED),
-        ("inner-short.gz", gzip.compress(WHOLE[:-1])),
-        ("inner-long.gz", gzip.compress(WHOLE + b"\0")),
-        ("not-packed.gz", WHOLE),
-    ],
-)
-def test_damage_is_found_and_named(tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / name).write_bytes(content)
+DAMAGED = {
+    "short": WHOLE[:-1],
+    "long": WHOLE + b"\0",
+    "header-only": WHOLE[:6],
+    "empty": b"",
+    "page.html": b"<html>404</html>",
+    "floats": b"\0\0\x0d" + WHOLE[3:],
+    "short.gz": PACKED[:-9],
+    "flipped.gz": FLIPPED,
+    "inner-short.gz": gzip.compress(WHOLE[:-1]),
+    "inner-long.gz": gzip.compress(WHOLE + b"\0"),
+    "not-packed.gz": WHOLE,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damage_is_found_and_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(DAMAGED[name])
     with pytest.raises(files.DamagedFile, match=name) as caught:
         files.read_idx(tmp_path / name)
     assert caught.value.path == tmp_path / name

@@ -76,6 +76,11 @@ def test_a_batch_of_nothing(spec: DatasetSpec) -> None:
     assert len(labels) == 0
 
 
+def test_a_split_of_nothing(spec: DatasetSpec) -> None:
+    split = some_split(spec)
+    assert len(Resident(Split(split.images[:0], split.labels[:0]), spec, "cpu", channels_last=True)) == 0
+
+
 def test_an_index_beyond_the_end_is_refused() -> None:
     spec = get_spec("mnist")
     with pytest.raises(IndexError):
