@@ -18,7 +18,7 @@ from cnn_demo.runs import launcher
 from cnn_demo.runs.estimate import estimate
 from cnn_demo.runs.store import Store
 from cnn_demo.ui import machine, names, state
-from cnn_demo.ui.i18n import _
+from cnn_demo.ui.i18n import _, worded
 from cnn_demo.ui.store import get_store
 
 # The settings a visitor can change; the others keep the default of TrainConfig.
@@ -74,10 +74,11 @@ def key(field: str) -> str:
 def show(store: Store) -> None:
     """The whole form, with what it would cost, and the button that launches."""
     _prepare()
+    titles = {preset.name: preset.title for preset in PRESETS}
     st.pills(
         _("Start from"),
-        [preset.name for preset in PRESETS],
-        format_func=lambda name: _(next(p.title for p in PRESETS if p.name == name)),
+        list(titles),
+        format_func=worded(titles, lambda name: _(titles[name])),
         key=_PRESET_KEY,
         on_change=_apply_preset,
     )
@@ -132,7 +133,12 @@ def _option(value: str) -> str:
 
 def _select(field: str, options: list[str], help: str | None = None, format_func: Any = _option) -> None:
     st.selectbox(
-        names.setting(field), options, format_func=format_func, key=key(field), help=help, persist_state="session"
+        names.setting(field),
+        options,
+        format_func=worded(options, format_func),
+        key=key(field),
+        help=help,
+        persist_state="session",
     )
 
 

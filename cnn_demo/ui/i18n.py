@@ -7,7 +7,7 @@ visitor from threads of one process, so the language belongs to the session and 
 from __future__ import annotations
 
 import gettext as _gettext
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -105,3 +105,16 @@ def _(message: str) -> str:
 def ngettext(singular: str, plural: str, n: int) -> str:
     """The message for ``n`` things in the visitor's language."""
     return catalogue(language()).ngettext(singular, plural, n)
+
+
+def worded(options: Iterable[str], title: Callable[[str], str]) -> Callable[[str], str]:
+    """A ``format_func`` for translated options, with the words of this run in it.
+
+    Streamlit may call it later from a thread that belongs to no session, where ``_()`` would answer in English.
+
+    Args:
+        options: what can be chosen.
+        title: the words for one option, in the visitor's language.
+    """
+    words = {option: title(option) for option in options}
+    return lambda option: words.get(option, option)

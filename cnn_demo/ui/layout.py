@@ -25,7 +25,14 @@ _STYLE = """
   [class*="st-key-open-run-"] button, [class*="st-key-open-run-"] button * {
     justify-content: flex-start; text-align: left;
   }
-  @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+  [class*="st-key-start-row-"] a { padding-left: 0; font-weight: 600; }
+  @media (max-width: 640px) {
+    .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
+    .st-key-run-figures .stHorizontalBlock { flex-direction: row; flex-wrap: wrap; }
+    .st-key-run-figures .stColumn { min-width: calc(50% - 1rem); flex: 1 1 calc(50% - 1rem); }
+    [class*="st-key-start-row-"] { row-gap: 0; padding: .35rem 0; }
+    [class*="st-key-start-row-"] p { margin: 0; }
+  }
 </style>
 """
 

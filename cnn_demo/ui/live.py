@@ -47,6 +47,8 @@ def _live(store: Store, run_id: str, painted: RunState) -> None:
     if run.state is not painted:
         st.rerun()  # the whole page: other buttons, another badge, and no timer once the run has ended
     _progress(run)
+    if run.state.ended and not run.step:
+        return  # it never got as far as a curve
     _figures(run)
     view = _controls()
     curves = _curves(store, run_id, run.version, _end(run), view, i18n.language())
@@ -120,7 +122,7 @@ def _figures(run: Run) -> None:
     tested = _("The share of {what} that is recognised. They are never trained on.").format(
         what=_(spec.test_title) if spec else run.config.dataset
     )
-    columns = st.columns(4, gap="small")
+    columns = st.container(key="run-figures").columns(4, gap="small")
     label = _("Test accuracy")
     if run.test_n:
         label += f" · n = {run.test_n:,}"

@@ -71,7 +71,7 @@ def trained(store: Store) -> None:
     with st.container(border=True, gap="xxsmall"):
         if shipped:
             accuracy = names.accuracy(shipped["accuracy"], shipped["n"])
-            with _row():
+            with _row("shipped"):
                 st.markdown(_("**Ships with the app**"), width=_NAME_WIDTH)
                 ready = _("ready")
                 st.markdown(f":green-badge[{ready}] :gray[{shipped['dataset']} · {accuracy}]")
@@ -81,13 +81,13 @@ def trained(store: Store) -> None:
         st.caption(_("{n} more on the Train page.").format(n=len(runs) - SHOWN_RUNS))
 
 
-def _row() -> Any:
-    return st.container(horizontal=True, vertical_alignment="center", gap="small")
+def _row(key: str) -> Any:
+    return st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"start-row-{key}")
 
 
 def _run(run: Run) -> None:
     facts = [run.config.dataset, names.accuracy(run.test_accuracy, run.test_n), names.ago(time.time() - run.created)]
-    with _row():
+    with _row(run.id):
         st.page_link(TRAIN_PAGE, label=escape(run.title), query_params={"run": run.id}, width=_NAME_WIDTH)
         st.markdown(f"{names.state_badge(run.state.value)} :gray[{' · '.join(filter(None, facts))}]")
 

@@ -1,0 +1,180 @@
+"""A visitor trains a network: launch, watch, reload, stop, resume, download, come back."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+from safetensors.torch import load
+from serving import Server
+
+from cnn_demo.config import TrainConfig
+from cnn_demo.models import create_model
+from cnn_demo.runs.records import Run, RunState
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)
+Visit = Callable[..., Page]
+
+
+def until(condition: Callable[[], object], seconds: float = 90) -> None:
+    """Wait for something outside the browser."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def newest(server: Server) -> Run:
+    return server.store().list()[0]
+
+
+def launch(page: Page, *, clicks: int = 1) -> None:
+    page.get_by_role("button", name="Start training").click(click_count=clicks, delay=20)
+
+
+def curve_points(page: Page) -> int:
+    """Train, stop, epochs: what the step counter in the progress line says."""
+    text = page.get_by_text("· step").first.inner_text()
+    return int(text.split("step ")[1].split(" of ")[0].replace(",", ""))
+
+
+def end(page: Page, server: Server) -> None:
+    """Leave no run behind that holds the device."""
+    run = newest(server)
+    if run.state.active:
+        server.store().stop(run.id)
+        until(lambda: newest(server).state.ended)
+
+
+def test_launch_watch_reload_stop_resume_download(visit: Visit, server: Server) -> None:
+    page = visit("/train")
+    page.get_by_label("Epochs", exact=True).fill("30")
+    page.get_by_label("Epochs", exact=True).press("Enter")
+    launch(page)
+    expect(page.get_by_text("Starting").or_(page.get_by_text("Waiting for the device")).first).to_be_visible()
+    run = newest(server)
+    assert run.config == TrainConfig(epochs=30)
+    expect(page).to_have_url(f"{server.url}/train?run={run.id}")
+
+    # The curve grows by itself.
+    expect(page.get_by_text("· step").first).to_be_visible()
+    first = curve_points(page)
+    until(lambda: curve_points(page) > first)
+    assert page.locator(".stEChartsChart canvas, [data-testid=stEChartsChart] canvas").count() == 2
+
+    # Another tab, and this one reloaded, find the run where it is.
+    other = visit(f"/train?run={run.id}")
+    expect(other.get_by_text("· step").first).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("· step").first).to_be_visible()
+    assert curve_points(page) >= first
+
+    # Pause holds it, resume lets it go on, stop ends it with a checkpoint.
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("Paused.")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text("Ended early.")).to_be_visible()
+    expect(other.get_by_text("Ended early.")).to_be_visible()  # the other tab noticed by itself
+    stopped = newest(server)
+    assert stopped.state is RunState.STOPPED
+
+    # The weights of the newest checkpoint are a state_dict of this very model.
+    weights = download(page, "Weights · .safetensors")
+    model = create_model("cnn")
+    model.load_state_dict(load(weights))
+    plain = torch.load(io.BytesIO(download(page, "Weights · .pt")), weights_only=True)
+    assert all(torch.equal(value, plain[name]) for name, value in model.state_dict().items())
+    csv = download(page, "Metrics · .csv").decode()
+    assert len(csv.strip().splitlines()) == 1 + stopped.step
+    assert download(page, "Curves · .png").startswith(b"\x89PNG")
+    assert b"<svg" in download(page, "Curves · .svg")[:1000]
+
+    # It goes on from where it stopped.
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Resume").click()
+    until(lambda: newest(server).step > stopped.step)
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    end(page, server)
+
+
+def download(page: Page, name: str) -> bytes:
+    button = page.get_by_role("button", name=name)
+    if not button.is_visible():
+        page.locator("[data-testid=stPopoverButton]", has_text="Download").click()
+    with page.expect_download() as waiting:
+        button.click()
+    return waiting.value.path().read_bytes()
+
+
+def test_double_click_launches_once(visit: Visit, server: Server) -> None:
+    page = visit("/train")
+    page.get_by_text("Quick look").click()
+    expect(page.get_by_label("Epochs", exact=True)).to_have_value("1")
+    before = len(server.store().list())
+    launch(page, clicks=2)
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    page.wait_for_timeout(1500)  # a second launch would have come by now
+    assert len(server.store().list()) == before + 1
+    # It ends by itself, says so, and stops asking.
+    expect(page.get_by_text("Finished.").first).to_be_visible()
+    frames: list[object] = []
+    page.on("websocket", lambda ws: ws.on("framesent", lambda frame: frames.append(frame)))
+    page.reload()
+    expect(page.get_by_text("Finished.").first).to_be_visible()
+    page.wait_for_timeout(1000)
+    settled = len(frames)
+    page.wait_for_timeout(3000)
+    assert len(frames) == settled
+
+
+def test_run_survives_the_server(visit: Visit, server: Server) -> None:
+    page = visit("/train")
+    page.get_by_label("Epochs", exact=True).fill("40")
+    page.get_by_label("Epochs", exact=True).press("Enter")
+    launch(page)
+    expect(page.get_by_text("· step").first).to_be_visible()
+    run = newest(server)
+    server.stop()
+    step = server.store().get(run.id).step
+    server.start()
+    again = visit(f"/train?run={run.id}")  # the very first page that this server shows
+    expect(again.get_by_text("· step").first).to_be_visible()
+    assert again.get_by_text("Page not found").count() == 0
+    until(lambda: server.store().get(run.id).step > step)
+    end(again, server)
+
+
+def test_language_switch_keeps_the_form_and_the_link(visit: Visit, server: Server) -> None:
+    page = visit("/train", locale="zh-CN")
+    expect(page.locator("h1")).to_have_text("训练")
+    page.get_by_label("数据集", exact=True).click()
+    page.get_by_role("option", name="Kuzushiji").click()
+    page.get_by_label("轮数", exact=True).fill("7")
+    page.get_by_label("轮数", exact=True).press("Enter")
+    page.get_by_role("radio", name="English").or_(page.get_by_role("button", name="English")).first.click()
+    expect(page.locator("h1")).to_have_text("Train")
+    expect(page.get_by_label("Epochs", exact=True)).to_have_value("7")
+    expect(page.get_by_text("Kuzushiji-MNIST: 70,000")).to_be_visible()
+    assert "lang=en" in page.url
+    page.get_by_role("link", name="Start").click()
+    expect(page.locator("h1")).to_have_text("CNN Lab")
+    expect(page.get_by_text("What is trained")).to_be_visible()
+    page.wait_for_url("**lang=en*")
+    other = visit("/" + page.url.split("/", 3)[3], locale="zh-CN")
+    expect(other.get_by_text("What is trained")).to_be_visible()
+
+
+def test_phone_shows_everything_without_scrolling_sideways(visit: Visit) -> None:
+    for path in ("/", "/train"):
+        page = visit(path, viewport={"width": 390, "height": 844})
+        page.wait_for_timeout(1500)
+        widths = "() => [document.documentElement.scrollWidth, window.innerWidth]"
+        content, window = page.evaluate(widths)
+        assert content <= window

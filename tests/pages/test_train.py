@@ -1,0 +1,233 @@
+"""The Train page in both languages: the form, a run in every state, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from reading import words
+from streamlit.testing.v1 import AppTest
+
+from cnn_demo.config import TrainConfig
+from cnn_demo.runs.records import Run, RunState
+from cnn_demo.runs.store import Store
+from cnn_demo.ui import form, names
+from cnn_demo.ui.i18n import use
+
+TRAIN = "pages/train/train.py"
+LOCALES = ["en-US", "zh-CN"]
+
+
+def launch_button(app: AppTest):
+    return next(button for button in app.button if button.key and button.key.startswith("launch:"))
+
+
+def button(app: AppTest, prefix: str):
+    return next(element for element in app.button if element.key and element.key.startswith(prefix))
+
+
+def keys(app: AppTest) -> set[str]:
+    return {element.key.split(":")[0] for element in app.button if element.key}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_form_launches_what_it_shows(open_page: Callable, store: Store, locale: str) -> None:
+    app = open_page(TRAIN, locale)
+    app.number_input(key="train:epochs").set_value(3)
+    app.selectbox(key="train:schedule").select("cosine")
+    app.number_input(key="train:lr").set_value(0.002)
+    app.run()
+    launch_button(app).click().run()
+    assert not app.exception
+    (run,) = store.list()
+    assert run.config == TrainConfig(epochs=3, schedule="cosine", lr=0.002)
+    assert app.query_params["run"] in (run.id, [run.id])
+    assert "mnist-mini" in words(app)
+
+
+def test_one_token_launches_once(open_page: Callable, store: Store) -> None:
+    app = open_page(TRAIN)
+    token = app.session_state["train:token"]
+    launch_button(app).click().run()
+    app.session_state["train:token"] = token  # what the second half of a double click says
+    app.query_params.clear()
+    app.session_state["url:run"] = ""
+    app.run()
+    launch_button(app).click().run()
+    assert len(store.list()) == 1
+
+
+def test_presets_fill_the_form_and_light_up_only_while_they_hold(open_page: Callable) -> None:
+    app = open_page(TRAIN)
+    assert app.session_state["train:preset"] == "standard"
+    app.button_group(key="train:preset").set_value("full").run()
+    assert app.selectbox(key="train:dataset").value == "mnist"
+    assert app.session_state["train:preset"] == "full"
+    app.number_input(key="train:epochs").set_value(7).run()
+    assert app.session_state["train:preset"] is None
+
+
+@pytest.mark.parametrize(("locale", "named"), [("en-US", "Patience"), ("zh-CN", "早停耐心值")])
+def test_a_wrong_value_names_its_field_and_cannot_be_launched(open_page: Callable, locale: str, named: str) -> None:
+    app = open_page(TRAIN, locale)
+    app.number_input(key="train:patience").set_value(3).run()
+    assert named in app.error[0].value
+    assert launch_button(app).disabled
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_form_survives_a_change_of_language_and_of_page(open_page: Callable, locale: str) -> None:
+    app = open_page(TRAIN, locale)
+    app.selectbox(key="train:dataset").select("kmnist")
+    app.number_input(key="train:seed").set_value(42).run()
+    app.button_group(key="language_switch").set_value("en" if locale == "zh-CN" else "zh_CN").run()
+    assert app.title[0].value == ("Train" if locale == "zh-CN" else "训练")
+    app.switch_page("pages/start/start.py").run()
+    app.switch_page(TRAIN).run()
+    assert app.selectbox(key="train:dataset").value == "kmnist"
+    assert app.number_input(key="train:seed").value == 42
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_unknown_run_is_named(open_page: Callable, locale: str) -> None:
+    app = open_page(TRAIN, locale, run="nosuch_1")
+    assert "nosuch\\_1" in app.warning[0].value
+    assert launch_button(app)  # and a new one can be launched
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize(
+    ("state", "epochs", "offered"),
+    [
+        ("queued", 0, {"stop"}),
+        ("starting", 0, {"pause", "stop", "lr-apply"}),
+        ("running", 3, {"pause", "stop", "lr-apply"}),
+        ("paused", 3, {"play_arrow", "stop", "lr-apply"}),
+        ("stopping", 3, set()),
+        ("finished", 10, {"delete"}),
+        ("stopped", 3, {"restart", "delete"}),
+        ("failed", 3, {"restart", "delete"}),
+        ("crashed", 3, {"restart", "delete"}),
+    ],
+)
+def test_each_state_offers_what_can_be_done(
+    open_page: Callable, make_run: Callable[..., Run], locale: str, state: str, epochs: int, offered: set[str]
+) -> None:
+    run = make_run(state, epochs=epochs, config=TrainConfig(epochs=10))
+    app = open_page(TRAIN, locale, run=run.id)
+    controls = {"pause", "stop", "play_arrow", "restart", "lr-apply", "delete"}
+    assert keys(app) & controls == offered
+    with use("zh_CN" if locale == "zh-CN" else "en"):
+        assert any(names.state_badge(state) in m.value for m in app.markdown if m.value.startswith("###"))
+    charts = app.get("echarts_chart")
+    assert len(charts) == (2 if epochs or state in ("queued", "starting") else 0)
+
+
+def test_live_view_says_accuracy_with_data_set_and_n(open_page: Callable, make_run: Callable[..., Run]) -> None:
+    run = make_run("running", epochs=3, config=TrainConfig(epochs=10))
+    app = open_page(TRAIN, run=run.id)
+    accuracy = app.metric[0]
+    assert "n = 2,000" in accuracy.label
+    assert accuracy.value == f"{run.test_accuracy:.2%}"
+    assert "2,000 of the first 10,000 MNIST training digits" in accuracy.proto.help
+    assert "mnist-mini" in app.caption[0].value
+    table = next(m.value for m in app.markdown if m.value.startswith("| Epoch"))
+    assert len([line for line in table.splitlines() if line.startswith("| ")]) == 2 + 3  # head, rule, epochs
+
+
+@pytest.mark.parametrize(("locale", "action"), [("en-US", "Launch again with batch size 64"), ("zh-CN", "以批大小 64")])
+def test_out_of_memory_offers_what_fits(
+    open_page: Callable, make_run: Callable[..., Run], store: Store, locale: str, action: str
+) -> None:
+    run = make_run("failed", epochs=0, error="CUDA out of memory", error_kind="out_of_memory", hint={"batch_size": 64})
+    app = open_page(TRAIN, locale, run=run.id)
+    again = button(app, "again:")
+    assert action in again.label
+    again.click().run()
+    newest = store.list()[0]
+    assert newest.id != run.id
+    assert newest.config == run.config.replace(batch_size=64)
+    assert app.query_params["run"] in (newest.id, [newest.id])
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_missing_data_set_says_what_was_tried_and_what_works(
+    open_page: Callable, make_run: Callable[..., Run], store: Store, locale: str
+) -> None:
+    hint = {"tried": ["https://mirror/a.gz: timed out"], "folder": "/data/MNIST/raw", "files": ["a.gz", "b.gz"]}
+    config = TrainConfig(dataset="mnist")
+    run = make_run("failed", epochs=0, config=config, error="no", error_kind="dataset_unavailable", hint=hint)
+    app = open_page(TRAIN, locale, run=run.id)
+    said = app.error[0].value
+    for piece in ("mirror/a.gz", "timed out", "/data/MNIST/raw", "`a.gz`, `b.gz`", "MNIST-mini"):
+        assert piece in said
+    button(app, "again:").click().run()
+    assert store.list()[0].config.dataset == "mnist-mini"
+
+
+KINDS = ["out_of_memory", "disk_full", "dataset_unavailable", "checkpoint_unreadable", "killed", "import",
+         "folder_missing", "diverged", "config", "error", "a kind of next year"]  # fmt: skip
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_has_words_without_a_hint(
+    open_page: Callable, make_run: Callable[..., Run], locale: str, kind: str
+) -> None:
+    run = make_run("failed", epochs=0, error="internal words", error_kind=kind, error_detail="Traceback: x")
+    app = open_page(TRAIN, locale, run=run.id)
+    assert "internal words" not in app.error[0].value  # those are under Details
+    assert "internal words" in app.code[0].value
+    assert any("\u4e00" <= sign <= "\u9fff" for sign in app.error[0].value) == (locale == "zh-CN")
+
+
+def test_stop_rename_resume_and_delete(open_page: Callable, make_run: Callable[..., Run], store: Store) -> None:
+    run = make_run("running", epochs=3, config=TrainConfig(epochs=10))
+    app = open_page(TRAIN, run=run.id)
+    button(app, "stop:").click().run()
+    assert store.get(run.id).state is RunState.STOPPING
+    done = make_run("stopped", epochs=3, config=TrainConfig(epochs=10))
+    app = open_page(TRAIN, run=done.id)
+    app.text_input(key=f"name:{done.id}").set_value("  Tuesday  ").run()
+    assert store.get(done.id).name == "Tuesday"
+    button(app, "restart:").click().run()
+    assert store.get(done.id).state is RunState.QUEUED
+    button(app, "stop:").click().run()
+    assert button(app, "delete:").disabled  # not before one is sure
+    app.checkbox(key=f"sure:{done.id}").check().run()
+    button(app, "delete:").click().run()
+    assert done.id not in [r.id for r in store.list()]
+    assert not app.exception
+    assert launch_button(app)
+
+
+def test_new_learning_rate_reaches_the_run(open_page: Callable, make_run: Callable[..., Run], store: Store) -> None:
+    run = make_run("running", epochs=1, config=TrainConfig(epochs=10))
+    app = open_page(TRAIN, run=run.id)
+    app.number_input(key=f"lr:{run.id}").set_value(0.0).run()
+    button(app, "lr-apply:").click().run()
+    assert "Learning rate" in app.toast[0].value  # refused, by name
+    app.number_input(key=f"lr:{run.id}").set_value(0.0005).run()
+    button(app, "lr-apply:").click().run()
+    with store.db.read() as db:
+        assert db.execute("SELECT lr_wish FROM runs WHERE id = ?", (run.id,)).fetchone()[0] == 0.0005
+
+
+def test_settings_of_a_run_can_be_used_again(open_page: Callable, make_run: Callable[..., Run]) -> None:
+    config = TrainConfig(dataset="kmnist", epochs=4, seed=9, precision="bf16")
+    app = open_page(TRAIN, run=make_run("finished", epochs=4, config=config).id)
+    button(app, "copy:").click().run()
+    assert {field: app.session_state[form.key(field)] for field in form.FIELDS} == {
+        field: getattr(config, field) for field in form.FIELDS
+    }
+    assert "run" not in app.query_params
+
+
+def test_list_is_newest_first_and_opens_a_run(open_page: Callable, make_run: Callable[..., Run]) -> None:
+    made = [make_run("finished", epochs=1) for _ in range(14)]
+    app = open_page(TRAIN)
+    listed = [b.key.removeprefix("open-run-") for b in app.button if b.key and b.key.startswith("open-run-")]
+    assert listed == [run.id for run in reversed(made)][:12]
+    button(app, f"open-run-{made[5].id}").click().run()
+    assert app.query_params["run"] in (made[5].id, [made[5].id])
+    assert any(made[5].title.split(" · ")[0] in m.value for m in app.markdown)
