@@ -1,0 +1,136 @@
+"""Judging a drawing: torch and information theory as oracles, and a network whose answers are known."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cnn_demo.data import Dataset, Split, get_spec
+from cnn_demo.inspect.confidence import (
+    FALSE_ALARMS,
+    Calibration,
+    calibrate,
+    energy,
+    fit_temperature,
+    judge,
+    logits_of,
+)
+
+PLAIN = Calibration(temperature=1, threshold=2, digits=100, false_alarms=0.02)
+
+
+def logits(*probabilities: float, score: float = 10) -> Tensor:
+    """Logits with these probabilities and this energy score."""
+    p = torch.tensor(probabilities, dtype=torch.float64)
+    return torch.log(p / p.sum()) + score
+
+
+def test_energy_is_the_log_of_the_sum() -> None:
+    rows = torch.randn(5, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(
+        energy(rows), torch.tensor([math.log(sum(map(math.exp, r))) for r in rows.tolist()]).double()
+    )
+    assert torch.isfinite(energy(torch.full((1, 10), 1e4)))
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        (logits(0.95, 0.03, 0.02), "sure"),
+        (logits(0.5, 0.45, 0.05), "torn"),
+        (logits(0.5, 0.3, 0.2), "unsure"),
+        (logits(0.99, 0.005, 0.005, score=1.9), "not_a_digit"),
+        (logits(0.99, 0.005, 0.005, score=2.1), "sure"),
+    ],
+)
+def test_kinds(row: Tensor, kind: str) -> None:
+    verdict = judge(row, PLAIN)
+    assert verdict.kind == kind
+    assert (verdict.top, verdict.runner_up) == (0, 1)
+    assert judge(row[None], PLAIN) == verdict
+
+
+def test_nothing_drawn_is_empty_whatever_the_network_says() -> None:
+    assert judge(logits(0.99, 0.01), PLAIN, empty=True).kind == "empty"
+
+
+def test_entropy_and_probabilities() -> None:
+    even = judge(torch.zeros(8), Calibration(1, -10, 0, 0))
+    assert even.entropy_bits == pytest.approx(3)
+    assert sum(even.probabilities) == pytest.approx(1)
+    certain = judge(torch.tensor([1000.0, 0, 0]), PLAIN)
+    assert certain.entropy_bits == 0
+    assert certain.kind == "sure"
+    half = judge(logits(0.2, 0.8), Calibration(2, 0, 0, 0))
+    expected = [math.sqrt(0.2), math.sqrt(0.8)]
+    assert half.probabilities == pytest.approx([v / sum(expected) for v in expected])
+    assert half.top == 1
+
+
+def test_the_temperature_that_made_the_labels_is_found() -> None:
+    generator = torch.Generator().manual_seed(1)
+    rows = torch.randn(20_000, 5, generator=generator, dtype=torch.float64) * 2
+    labels = torch.multinomial(rows.softmax(1), 1, generator=generator)[:, 0]
+    assert fit_temperature(rows, labels) == pytest.approx(1, rel=0.05)
+    assert fit_temperature(rows * 3, labels) == pytest.approx(3, rel=0.05)
+
+
+class Sum(nn.Module):
+    """Ten logits that are the more apart the more ink there is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(784, 10, generator=torch.Generator().manual_seed(0)) * 0.05)
+        self.seen: list[bool] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(self.training)
+        return x.flatten(1) @ self.weight
+
+
+def _dataset(name: str) -> Dataset:
+    spec = get_spec(name)
+    generator = torch.Generator().manual_seed(2)
+    images = torch.zeros(300, 1, 28, 28, dtype=torch.uint8)
+    images[:, :, 6:22, 8:20] = torch.randint(0, 256, (300, 1, 16, 12), generator=generator, dtype=torch.uint8)
+    split = Split(images, torch.randint(0, 10, (300,), generator=generator))
+    return Dataset(spec, split, Split(images[:0], split.labels[:0]))
+
+
+@pytest.mark.parametrize("name", ["mnist-mini", "fashion-mnist"])
+def test_calibrate(name: str) -> None:
+    dataset, model = _dataset(name), Sum()
+    model.train()
+    found = calibrate(model, dataset, n=200)
+    assert model.training
+    assert not any(model.seen)
+    assert found.digits == 200
+    assert found.false_alarms == pytest.approx(FALSE_ALARMS, abs=0.01)
+    assert found.temperature > 1  # random answers deserve no trust
+    assert found.signs == (50 if dataset.spec.digits else 0)
+    assert 0 <= found.misses <= 1
+    assert found == calibrate(model, dataset, n=200)
+
+
+def test_logits_agree_with_the_model_called_by_hand() -> None:
+    dataset, model = _dataset("mnist-mini"), Sum().eval()
+    mean, std = dataset.spec.mean[0], dataset.spec.std[0]
+    by_hand = model((dataset.train.images.float() / 255 - mean) / std)
+    torch.testing.assert_close(logits_of(model, dataset.train.images, dataset), by_hand, atol=1e-4, rtol=1e-4)
+
+
+def test_a_calibration_comes_back_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "confidence.json"
+    PLAIN.save(path)
+    assert Calibration.load(path) == PLAIN
+    path.write_text(json.dumps({"temperature": "hot"}))
+    with pytest.raises(ValueError, match=r"confidence\.json"):
+        Calibration.load(path)
+    path.write_text("nonsense")
+    with pytest.raises(ValueError, match="Expecting value"):
+        Calibration.load(path)
