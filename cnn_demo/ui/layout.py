@@ -26,10 +26,14 @@ _STYLE = """
     justify-content: flex-start; text-align: left;
   }
   [class*="st-key-start-row-"] a { padding-left: 0; font-weight: 600; }
+  /* Figures in a row (cnn_demo.ui.markup.figure_row). */
+  .lab-figures dl { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem 1rem; margin: 0; }
+  .lab-figures dt { font-size: .875rem; opacity: .75; }
+  .lab-figures dd { font-size: 1.6rem; margin: 0; font-variant-numeric: tabular-nums; }
+  .lab-figures p { font-size: .8rem; opacity: .65; margin: .35rem 0 0; }
   @media (max-width: 640px) {
     .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
-    .st-key-run-figures .stHorizontalBlock { flex-direction: row; flex-wrap: wrap; }
-    .st-key-run-figures .stColumn { min-width: calc(50% - 1rem); flex: 1 1 calc(50% - 1rem); }
+    .lab-figures dl { grid-template-columns: repeat(2, 1fr); }
     [class*="st-key-start-row-"] { row-gap: 0; padding: .35rem 0; }
     [class*="st-key-start-row-"] p { margin: 0; }
   }

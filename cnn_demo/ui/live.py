@@ -11,11 +11,12 @@ from typing import Any
 
 import streamlit as st
 
+from cnn_demo.runs import launcher
 from cnn_demo.runs.records import EpochRow, Run, RunNotFound, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.ui import charts, i18n, names
 from cnn_demo.ui.i18n import _
-from cnn_demo.ui.markup import table
+from cnn_demo.ui.markup import figure_row, table
 
 POINTS = 500
 SHOWN_EPOCHS = 20
@@ -46,12 +47,13 @@ def _live(store: Store, run_id: str, painted: RunState) -> None:
         st.rerun()
     if run.state is not painted:
         st.rerun()  # the whole page: other buttons, another badge, and no timer once the run has ended
+    if run.state is RunState.QUEUED:
+        launcher.ensure_worker(store)  # replaces one that died before it could take the run
     _progress(run)
     if run.state.ended and not run.step:
         return  # it never got as far as a curve
     _figures(run)
-    view = _controls()
-    curves = _curves(store, run_id, run.version, _end(run), view, i18n.language())
+    curves = _curves(store, run_id, run.version, _end(run), _view(), i18n.language())
     left, right = st.columns(2, gap="medium")
     with left:
         _heading(_("Loss"), _("cross-entropy, in nats"))
@@ -119,29 +121,34 @@ def remaining(run: Run) -> float | None:
 
 def _figures(run: Run) -> None:
     spec = names.spec(run.config.dataset)
-    tested = _("The share of {what} that is recognised. They are never trained on.").format(
-        what=_(spec.test_title) if spec else run.config.dataset
-    )
-    columns = st.container(key="run-figures").columns(4, gap="small")
-    label = _("Test accuracy")
-    if run.test_n:
-        label += f" · n = {run.test_n:,}"
-    columns[0].metric(label, "–" if run.test_accuracy is None else f"{run.test_accuracy:.2%}", help=tested)
-    columns[1].metric(_("Samples per second"), f"{run.samples_per_second:,.0f}" if run.samples_per_second else "–")
-    memory = _("Device memory") if run.device.startswith(("cuda", "mps")) else _("Memory of the worker")
-    columns[2].metric(memory, names.size(run.memory_bytes) if run.memory_bytes else "–")
-    columns[3].metric(_("Time training"), names.duration(run.train_seconds) if run.train_seconds else "–")
+    tested = _(spec.test_title) if spec else run.config.dataset
+    on_device = run.device.startswith(("cuda", "mps"))
+    figures = [
+        (_("Test accuracy"), "" if run.test_accuracy is None else f"{run.test_accuracy:.2%}"),
+        (_("Samples per second"), f"{run.samples_per_second:,.0f}" if run.samples_per_second else ""),
+        (
+            _("Device memory") if on_device else _("Memory of the worker"),
+            names.size(run.memory_bytes) if run.memory_bytes else "",
+        ),
+        (_("Time training"), names.duration(run.train_seconds) if run.train_seconds else ""),
+    ]
+    note = _("Measured on {what}: n = {n}.").format(what=tested, n=f"{run.test_n:,}") if run.test_n else ""
+    st.html(figure_row(figures, note))
 
 
-def _controls() -> charts.View:
+def controls() -> None:
+    """How the curves are drawn; outside the part that polls, so that it is not sent anew each second."""
     st.session_state.setdefault(_SMOOTHING, 0.6)
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        smoothing = st.slider(
-            _("Smoothing"), 0.0, 0.98, step=0.02, key=_SMOOTHING, persist_state="session", width=220,
+    with st.popover(_("View"), icon=":material/show_chart:"):
+        st.slider(
+            _("Smoothing"), 0.0, 0.98, step=0.02, key=_SMOOTHING, persist_state="session",
             help=_("The strong line is a moving average; the raw batches stay visible behind it."),
         )  # fmt: skip
-        log = st.toggle(_("Logarithmic loss"), key=_LOG, persist_state="session")
-    return charts.View(smoothing, log)
+        st.toggle(_("Logarithmic loss"), key=_LOG, persist_state="session")
+
+
+def _view() -> charts.View:
+    return charts.View(st.session_state.get(_SMOOTHING, 0.6), bool(st.session_state.get(_LOG)))
 
 
 def _end(run: Run) -> charts.Span:

@@ -41,6 +41,13 @@ PAGES: tuple[Entry, ...] = (
         N_("Launch a run and watch its loss fall, batch by batch. Pause it, stop it, change its learning rate."),
         N_("Train a network"),
     ),
+    Entry(
+        "pages/inspect/feature_maps.py",
+        N_("Feature maps"),
+        ":material/grid_view:",
+        N_("See what every layer makes of an image, and follow one number from the output to the pixels."),
+        N_("Look inside"),
+    ),
 )
 
 

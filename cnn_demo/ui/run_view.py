@@ -69,6 +69,7 @@ def _buttons(store: Store, run: Run) -> None:
             _rate(run)
         if run.step:
             downloads.show(store, run)
+            live.controls()
         _more(run)
 
 

@@ -126,10 +126,9 @@ def test_each_state_offers_what_can_be_done(
 def test_live_view_says_accuracy_with_data_set_and_n(open_page: Callable, make_run: Callable[..., Run]) -> None:
     run = make_run("running", epochs=3, config=TrainConfig(epochs=10))
     app = open_page(TRAIN, run=run.id)
-    accuracy = app.metric[0]
-    assert "n = 2,000" in accuracy.label
-    assert accuracy.value == f"{run.test_accuracy:.2%}"
-    assert "2,000 of the first 10,000 MNIST training digits" in accuracy.proto.help
+    figures = next(h.proto.body for h in app.get("html") if "lab-figures" in h.proto.body)
+    assert f"<dt>Test accuracy</dt><dd>{run.test_accuracy:.2%}</dd>" in figures
+    assert "2,000 of the first 10,000 MNIST training digits, stratified: n = 2,000." in figures
     assert "mnist-mini" in app.caption[0].value
     table = next(m.value for m in app.markdown if m.value.startswith("| Epoch"))
     assert len([line for line in table.splitlines() if line.startswith("| ")]) == 2 + 3  # head, rule, epochs
