@@ -33,7 +33,8 @@ class Hand:
         bend: amplitude of smooth waves across the whole digit.
         shake: amplitude of smooth waves along the pen's way.
         lift: standard deviation of the misplacement of each stroke.
-        points: fewest and most points a drawing is resampled to, spaced evenly along the pen's way.
+        points: fewest and most points a drawing is resampled to, spaced evenly along the pen's way. The logarithm of
+            their number is uniform, since a few points less matter only where there are few.
         resampled: how often that happens; else the points stay as dense as drawn.
         dragged: how often the pen is not lifted between strokes.
         ticked: how often a stroke begins or ends with a tick.
@@ -49,7 +50,7 @@ class Hand:
     lift: float = 0.025
     points: tuple[int, int] = (8, 60)
     resampled: float = 0.6
-    dragged: float = 0.05
+    dragged: float = 0.1
     ticked: float = 0.12
     pen: tuple[float, float] = (10, 24)
     fill: tuple[float, float] = (0.3, 0.9)
@@ -81,7 +82,8 @@ def move(paths: list[Path], hand: Hand, dice: Dice) -> list[Path]:
     )
     paths = np.split(every @ affine.T, sizes)
     if dice.chance(hand.resampled):
-        total = int(dice.u(hand.points[0], hand.points[1] + 1))
+        low, high = np.log(hand.points[0]), np.log(hand.points[1] + 1)
+        total = int(np.exp(dice.u(low, high)) + 1e-9)
         lengths = [_length(path) for path in paths]
         paths = [
             _even(path, max(2, round(total * own / max(sum(lengths), 1e-9))))
