@@ -78,7 +78,7 @@ def execute(store: Store, run: Run, on_event: Callable[[Event], None] | None = N
         log.warning("run %s was declared dead or deleted: this worker ends", run.id)
     except DatasetUnavailable as error:
         hint = {"tried": [str(a) for a in error.tried], "folder": str(error.folder), "files": list(error.files)}
-        _fail(store, recorder, "dataset_unavailable", error, hint)
+        _fail(store, recorder, "disk_full" if error.reason == "disk_full" else "dataset_unavailable", error, hint)
     except OutOfMemory as error:
         _fail(store, recorder, "out_of_memory", error, {"batch_size": error.fits} if error.fits else {})
     except TrainingDiverged as error:
@@ -103,11 +103,11 @@ def _disk_kind(store: Store, run: Run, error: Exception) -> str:
 def _fail(store: Store, recorder: Any, kind: str, error: Exception, hint: dict[str, Any] | None = None) -> None:
     detail = "".join(traceback.format_exception(error))
     log.error("%s", detail)
-    words = {
-        "disk_full": f"the disk is full: {store.home} has no room for the next checkpoint",
-        "folder_missing": f"the folder of run {recorder.run.id} was deleted while it trained",
-    }
-    sentence = words.get(kind, str(error) or type(error).__name__).splitlines()[0]
+    sentence = (str(error) or type(error).__name__).splitlines()[0]
+    if kind == "disk_full" and not hint:
+        sentence = f"the disk is full: {store.home} has no room for the next checkpoint"
+    elif kind == "folder_missing":
+        sentence = f"the folder of run {recorder.run.id} was deleted while it trained"
     try:
         recorder.fail(kind, sentence, detail, hint)
     except sqlite3.Error:
@@ -207,15 +207,19 @@ def wait_and_work(store: Store, idle_seconds: float = IDLE_SECONDS) -> None:
         standby.acquire()
     except Timeout:
         return  # there is one already
-    with standby:
+    try:
         claimed = _await_claim(store, idle_seconds)
+    finally:
+        standby.release()
     if claimed is None:
         return
     run, lock = claimed
     launcher.forget_spawn(store)
-    with lock:
+    try:
         _log_into(store.folder(run.id) / "worker.log")
         execute(store, run)
+    finally:
+        lock.release()
     if queue.count_queued(store):
         launcher.ensure_worker(store)
 

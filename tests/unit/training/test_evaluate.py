@@ -1,0 +1,76 @@
+"""evaluate() against torch.nn.functional on the whole split at once."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from cnn_demo.data import Resident, Split, load_dataset
+from cnn_demo.models import create_model
+from cnn_demo.training import evaluate, predict_logits
+
+
+@pytest.fixture(scope="module")
+def setting():
+    torch.manual_seed(0)
+    data = load_dataset("mnist-mini")
+    split = Split(data.test.images[:233], data.test.labels[:233])
+    return create_model("cnn"), split, data.spec
+
+
+def test_loss_and_accuracy_agree_with_functional(setting) -> None:
+    model, split, spec = setting
+    result = evaluate(model, Resident(split, spec, "cpu"), batch_size=50)
+    x = (split.images.float() / 255 - 0.1307) / 0.3081
+    with torch.no_grad():
+        model.eval()
+        logits = model(x)
+        model.train()
+    assert result.n == 233
+    assert result.loss == pytest.approx(F.cross_entropy(logits, split.labels).item(), rel=1e-5)
+    assert result.accuracy == (logits.argmax(1) == split.labels).sum().item() / 233
+
+
+def test_mode_is_restored_also_after_an_error(setting) -> None:
+    model, split, spec = setting
+    model.train()
+    evaluate(model, Resident(split, spec, "cpu"))
+    assert model.training
+
+    class Broken(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.p = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, x):
+            raise RuntimeError("broken")
+
+    broken = Broken().train()
+    with pytest.raises(RuntimeError, match="broken"):
+        evaluate(broken, Resident(split, spec, "cpu"))
+    assert broken.training
+
+
+def test_an_empty_split_is_refused(setting) -> None:
+    model, split, spec = setting
+    with pytest.raises(ValueError, match="empty"):
+        evaluate(model, Resident(Split(split.images[:0], split.labels[:0]), spec, "cpu"))
+
+
+def test_progress_reaches_the_end(setting) -> None:
+    model, split, spec = setting
+    told = []
+    evaluate(
+        model, Resident(split, spec, "cpu"), batch_size=100, progress=lambda done, total: told.append((done, total))
+    )
+    assert told == [(100, 233), (200, 233), (233, 233)]
+
+
+def test_logits_are_in_order(setting) -> None:
+    model, split, spec = setting
+    model.eval()
+    logits = predict_logits(model, Resident(split, spec, "cpu"), batch_size=64)
+    one = Resident(Split(split.images[130:131], split.labels[130:131]), spec, "cpu")
+    torch.testing.assert_close(logits[130:131], predict_logits(model, one), rtol=1e-4, atol=1e-5)
+    model.train()

@@ -1,0 +1,303 @@
+"""fit(): against a loop written out by hand, and against itself interrupted."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from cnn_demo.config import ConfigError, TrainConfig
+from cnn_demo.data import Dataset, Split, load_dataset
+from cnn_demo.models import create_model
+from cnn_demo.training import (
+    CheckpointDue,
+    Control,
+    EpochEnd,
+    Finished,
+    LrChanged,
+    OutOfMemory,
+    Paused,
+    Progress,
+    Resumed,
+    ResumeError,
+    Snapshot,
+    Started,
+    TrainingDiverged,
+    fit,
+)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Dataset:
+    """300 training and 120 test digits: three batches of 128, the last of 44."""
+    full = load_dataset("mnist-mini")
+    cut = lambda split, n: Split(split.images[:n], split.labels[:n])
+    return Dataset(full.spec, cut(full.train, 300), cut(full.test, 120))
+
+
+CONFIG = TrainConfig(epochs=2, device="cpu", seed=3)
+
+
+def frozen(snapshot: Snapshot) -> Snapshot:
+    """A copy that later steps cannot change."""
+    copy = lambda tensors: {name: t.clone() for name, t in tensors.items()}
+    return Snapshot(
+        snapshot.step, snapshot.epoch, copy(snapshot.weights), copy(snapshot.optimizer), dict(snapshot.meta)
+    )
+
+
+def train(config: TrainConfig, data: Dataset, **options) -> tuple[list, dict[int, Snapshot]]:
+    events, snapshots = [], {}
+    for event in fit(config, dataset=data, **options):
+        events.append(event)
+        if isinstance(event, CheckpointDue):
+            snapshots[event.step] = frozen(event.capture())
+    return events, snapshots
+
+
+def assert_same_weights(a: Snapshot, b: Snapshot) -> None:
+    assert a.weights.keys() == b.weights.keys()
+    for name in a.weights:
+        assert torch.equal(a.weights[name], b.weights[name]), name
+    for name in a.optimizer:
+        assert torch.equal(a.optimizer[name], b.optimizer[name]), name
+
+
+@pytest.mark.parametrize(("schedule", "decay"), [("constant", 0.0), ("cosine", 0.01)])
+def test_agrees_with_a_loop_written_out(tiny: Dataset, schedule: str, decay: float) -> None:
+    config = CONFIG.replace(schedule=schedule, weight_decay=decay)
+    events, snapshots = train(config, tiny)
+
+    torch.manual_seed(3)
+    model = create_model("cnn")
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=decay, fused=False, foreach=False)
+    images = (tiny.train.images.float() / 255 - 0.1307) / 0.3081
+    step, losses = 0, []
+    for epoch in range(2):
+        order = torch.randperm(300, generator=torch.Generator().manual_seed(3 * 1_000_003 + 2 * epoch + 1))
+        for batch in order.split(128):
+            if schedule == "cosine":
+                adam.param_groups[0]["lr"] = 1e-3 * (1 + math.cos(math.pi * step / 6)) / 2
+            torch.manual_seed(3 * 1_000_003 + 2 * step)
+            loss = F.cross_entropy(model(images[batch]), tiny.train.labels[batch])
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            step += 1
+            losses.append(loss.item())
+
+    told = [m.loss for event in events if isinstance(event, Progress) for m in event.steps]
+    assert told == pytest.approx(losses, rel=2e-4)
+    for name, value in model.state_dict().items():
+        # Adam divides by the root of tiny second moments, which magnifies rounding; six steps of 1e-3 move a weight by up to 6e-3.
+        torch.testing.assert_close(snapshots[6].weights[name].contiguous(), value, rtol=2e-3, atol=2e-4)
+
+
+def test_epoch_means_are_over_samples(tiny: Dataset) -> None:
+    events, _ = train(CONFIG, tiny)
+    steps = [m for event in events if isinstance(event, Progress) for m in event.steps]
+    ends = [event for event in events if isinstance(event, EpochEnd)]
+    assert [m.n for m in steps[:3]] == [128, 128, 44]
+    for i, end in enumerate(ends):
+        mine = steps[3 * i : 3 * i + 3]
+        assert end.train.n == 300
+        assert end.train.loss == pytest.approx(sum(m.loss * m.n for m in mine) / 300)
+        assert end.train.accuracy == pytest.approx(sum(m.accuracy * m.n for m in mine) / 300)
+    # The mean of batch means is another number: the test would notice.
+    assert abs(ends[0].train.loss - sum(m.loss for m in steps[:3]) / 3) > 1e-3
+
+
+def test_events_tell_the_whole_story(tiny: Dataset) -> None:
+    events, snapshots = train(CONFIG, tiny, checkpoint_steps=(0, 1, 4))
+    assert isinstance(events[0], Started)
+    assert (events[0].total_steps, events[0].steps_per_epoch, events[0].parameters) == (6, 3, 1_630_090)
+    assert sorted(snapshots) == [0, 1, 3, 4, 6]
+    assert [e.epoch for e in events if isinstance(e, EpochEnd)] == [1, 2]
+    assert [m.step for e in events if isinstance(e, Progress) for m in e.steps] == [1, 2, 3, 4, 5, 6]
+    assert [m.epoch for e in events if isinstance(e, Progress) for m in e.steps] == pytest.approx(
+        [i / 3 for i in range(1, 7)]
+    )
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert (last.reason, last.step, last.epoch) == ("finished", 6, 2.0)
+
+
+def test_same_seed_same_bits_other_seed_other_weights(tiny: Dataset) -> None:
+    _, first = train(CONFIG, tiny)
+    torch.rand(7)  # somebody else's random numbers make no difference
+    _, second = train(CONFIG, tiny)
+    _, third = train(CONFIG.replace(seed=4), tiny)
+    assert_same_weights(first[6], second[6])
+    assert not torch.equal(first[6].weights["conv1.weight"], third[6].weights["conv1.weight"])
+
+
+@pytest.mark.parametrize("step", [0, 1, 3, 4])
+def test_resumed_anywhere_ends_the_same(tiny: Dataset, step: int) -> None:
+    config = CONFIG.replace(schedule="cosine", val_fraction=0.1)
+    steps = (0, 1, 3, 4)
+    events, whole = train(config, tiny, checkpoint_steps=steps)
+    torch.manual_seed(99)
+    again_events, again = train(config, tiny, resume=whole[step], checkpoint_steps=steps)
+    assert_same_weights(whole[6], again[6])
+    ends = {e.epoch: e for e in events if isinstance(e, EpochEnd)}
+    for e in again_events:
+        if isinstance(e, EpochEnd):  # also the epoch that was cut in two reports its true mean
+            assert e.train.loss == pytest.approx(ends[e.epoch].train.loss, rel=1e-12)
+            assert (e.test.loss, e.val.loss, e.best) == (
+                ends[e.epoch].test.loss,
+                ends[e.epoch].val.loss,
+                ends[e.epoch].best,
+            )
+
+
+def test_lr_change_is_announced_and_repeated_after_a_resume(tiny: Dataset) -> None:
+    class At4(Control):
+        calls = 0
+
+        def refresh(self) -> None:
+            self.calls += 1
+            if self.calls == 5:  # before step 5, that is after step 4
+                self.set_lr(1e-4)
+
+    events, whole = train(CONFIG, tiny, control=At4(), checkpoint_steps=(3,))
+    changes = [e for e in events if isinstance(e, LrChanged)]
+    assert [(c.step, c.lr) for c in changes] == [(4, 1e-4)]
+    lrs = [m.lr for e in events if isinstance(e, Progress) for m in e.steps]
+    assert lrs == [1e-3] * 4 + [1e-4] * 2
+    plain_events, plain = train(CONFIG, tiny)
+    assert not torch.equal(plain[6].weights["fc2.bias"], whole[6].weights["fc2.bias"])
+    again_events, again = train(CONFIG, tiny, resume=whole[3], lr_plan=[(4, 1e-4)])
+    assert_same_weights(whole[6], again[6])
+    assert not any(isinstance(e, LrChanged) for e in again_events)
+
+
+def test_pause_waits_and_stop_keeps_a_checkpoint(tiny: Dataset) -> None:
+    class Script(Control):
+        calls = 0
+
+        def refresh(self) -> None:
+            self.calls += 1
+            if self.calls == 3:
+                self.pause()
+            if self.calls == 6:
+                self.resume()
+            if self.calls == 8:
+                self.stop()
+
+    events, snapshots = train(CONFIG, tiny, control=Script(), checkpoint_steps=())
+    kinds = [type(e) for e in events]
+    paused, resumed = kinds.index(Paused), kinds.index(Resumed)
+    assert resumed == paused + 1
+    assert events[paused].step == 2
+    assert isinstance(events[-1], Finished)
+    assert events[-1].reason == "stopped"
+    assert events[-1].step in snapshots
+    assert 2 < events[-1].step < 6
+    _, whole = train(CONFIG, tiny)
+    _, rest = train(CONFIG, tiny, resume=snapshots[events[-1].step])
+    assert_same_weights(whole[6], rest[6])
+
+
+def test_early_stop_looks_at_validation_only(tiny: Dataset) -> None:
+    config = TrainConfig(epochs=30, lr=0.02, val_fraction=0.2, patience=2, device="cpu")
+    events, _ = train(config, tiny)
+    ends = [e for e in events if isinstance(e, EpochEnd)]
+    assert events[-1].reason == "early"
+    losses = [e.val.loss for e in ends]
+    best = losses.index(min(losses))
+    assert len(ends) - 1 - best == 2
+    assert [e.best for e in ends] == [loss == min(losses[: i + 1]) for i, loss in enumerate(losses)]
+    assert ends[0].val.n == 60
+    assert ends[0].train.n == 240
+
+
+def test_without_validation_nothing_is_best(tiny: Dataset) -> None:
+    events, _ = train(CONFIG, tiny)
+    assert all(e.val is None and not e.best for e in events if isinstance(e, EpochEnd))
+
+
+def test_divergence_names_step_and_rate(tiny: Dataset) -> None:
+    with pytest.raises(TrainingDiverged) as caught:
+        train(TrainConfig(epochs=50, lr=10.0, batch_size=32, device="cpu", model="blow-up"), tiny)
+    assert caught.value.lr == 10.0
+    assert 1 <= caught.value.step <= 500
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _models():
+    """Two models that misbehave on purpose, for this module only."""
+    from cnn_demo.models import registry
+
+    @registry.register("blow-up", title="Grows without bound")
+    def blow_up(channels: int, size: int, classes: int) -> torch.nn.Module:
+        class BlowUp(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.scale = torch.nn.Parameter(torch.ones(classes, size * size * channels))
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return (x.flatten(1) @ self.scale.T).exp().exp()
+
+        return BlowUp()
+
+    @registry.register("hungry", title="Wants memory for more than 20 samples at once")
+    def hungry(channels: int, size: int, classes: int) -> torch.nn.Module:
+        class Hungry(torch.nn.Sequential):
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                if len(x) > 20:
+                    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+                return super().forward(x)
+
+        return Hungry(torch.nn.Flatten(), torch.nn.Linear(channels * size * size, classes))
+
+    yield
+    for name in ("blow-up", "hungry"):
+        del registry._MODELS[name]
+
+
+def test_out_of_memory_says_which_batch_fits(tiny: Dataset) -> None:
+    with pytest.raises(OutOfMemory, match="a batch of 16 fits") as caught:
+        train(CONFIG.replace(model="hungry"), tiny)
+    assert (caught.value.batch_size, caught.value.fits) == (128, 16)
+
+
+def test_a_foreign_snapshot_is_refused(tiny: Dataset) -> None:
+    _, snapshots = train(CONFIG, tiny)
+    with pytest.raises(ResumeError, match="300 training samples"):
+        train(
+            CONFIG,
+            Dataset(tiny.spec, Split(tiny.train.images[:200], tiny.train.labels[:200]), tiny.test),
+            resume=snapshots[6],
+        )
+    with pytest.raises(ResumeError, match="resnet18"):
+        train(CONFIG.replace(model="resnet18"), tiny, resume=snapshots[3])
+
+
+def test_device_and_precision_are_checked(tiny: Dataset) -> None:
+    with pytest.raises(ConfigError, match="device = 'cuda:7'"):
+        train(CONFIG.replace(device="cuda:7"), tiny)
+    with pytest.raises(ConfigError, match="precision = 'fp16'"):
+        train(CONFIG.replace(precision="fp16"), tiny)
+
+
+def test_bf16_learns(tiny: Dataset) -> None:
+    events, snapshots = train(CONFIG.replace(precision="bf16", epochs=3), tiny)
+    losses = [m.loss for e in events if isinstance(e, Progress) for m in e.steps]
+    assert losses[-1] < losses[0]
+    assert snapshots[9].weights["conv1.weight"].dtype == torch.float32
+
+
+def test_compile_failure_is_quiet(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_args, **_options):
+        raise RuntimeError("no compiler on this machine")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    events, compiled = train(CONFIG.replace(compile="on"), tiny)
+    _, eager = train(CONFIG, tiny)
+    assert events[0].compiled is False
+    assert "no compiler on this machine" in caplog.text
+    assert_same_weights(eager[6], compiled[6])
