@@ -39,6 +39,22 @@ class Span:
     steps: int
 
 
+_ENDS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
+
+
+def span(epoch: float, epochs: int, total_steps: int) -> Span:
+    """The axis for a run that has reached ``epoch``: it grows in a few jumps, so that the first minutes of a long run
+    are not squeezed into its left edge, and never beyond the plan.
+
+    Args:
+        epoch: reached so far.
+        epochs: the plan.
+        total_steps: steps of the whole plan; 0 while unknown.
+    """
+    end = min(next((e for e in _ENDS if e >= epoch), epochs), epochs)
+    return Span(float(end), max(1, round(total_steps * end / epochs)))
+
+
 def smooth(values: Sequence[float], weight: float) -> list[float]:
     """Exponential moving average with the bias of its start removed (Kingma and Ba, "Adam", 2015, section 3).
 
@@ -85,7 +101,7 @@ def curve_option(
     train = _("Train")
     series = [
         # Both carry the same name, so that one click in the legend hides both: raw points are never without meaning.
-        _line(train, zip(epoch, map(keep, raw), curve.step, strict=True), TRAIN_COLOUR, width=1, opacity=0.3),
+        _line(train, zip(epoch, map(keep, raw), curve.step, strict=True), TRAIN_COLOUR, width=1, opacity=0.4),
         _line(train, zip(epoch, map(keep, average), curve.step, strict=True), TRAIN_COLOUR, width=2.5),
     ]
     series[0]["tooltip"] = {"show": False}
@@ -107,7 +123,7 @@ def curve_option(
                 "formatter": "{b}",
                 "color": MARK_COLOUR,
                 "fontSize": 11,
-                "position": "insideEndTop" if metric == "loss" else "insideStartTop",
+                "position": "insideEndBottom" if metric == "loss" else "insideStartBottom",
             },
             "data": lines,
         }

@@ -27,13 +27,15 @@ _STYLE = """
   }
   [class*="st-key-start-row-"] a { padding-left: 0; font-weight: 600; }
   /* Figures in a row (cnn_demo.ui.markup.figure_row). */
-  .lab-figures dl { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem 1rem; margin: 0; }
-  .lab-figures dt { font-size: .875rem; opacity: .75; }
-  .lab-figures dd { font-size: 1.6rem; margin: 0; font-variant-numeric: tabular-nums; }
+  .lab-figures > div { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem 1rem; }
+  .lab-figures span { display: block; font-size: .875rem; opacity: .75; }
+  .lab-figures b { font-size: 1.6rem; font-weight: 400; line-height: 1.4; font-variant-numeric: tabular-nums; }
   .lab-figures p { font-size: .8rem; opacity: .65; margin: .35rem 0 0; }
+  .st-key-run-epochs [data-testid="stMarkdownContainer"] { overflow-x: auto; }
+  .st-key-run-epochs table { font-size: .85rem; }
   @media (max-width: 640px) {
     .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
-    .lab-figures dl { grid-template-columns: repeat(2, 1fr); }
+    .lab-figures > div { grid-template-columns: repeat(2, 1fr); }
     [class*="st-key-start-row-"] { row-gap: 0; padding: .35rem 0; }
     [class*="st-key-start-row-"] p { margin: 0; }
   }

@@ -53,7 +53,9 @@ def _live(store: Store, run_id: str, painted: RunState) -> None:
     if run.state.ended and not run.step:
         return  # it never got as far as a curve
     _figures(run)
-    curves = _curves(store, run_id, run.version, _end(run), _view(), i18n.language())
+    curves = _curves(
+        store, run_id, run.version, charts.span(run.epoch, run.config.epochs, run.total_steps), _view(), i18n.language()
+    )
     left, right = st.columns(2, gap="medium")
     with left:
         _heading(_("Loss"), _("cross-entropy, in nats"))
@@ -62,7 +64,7 @@ def _live(store: Store, run_id: str, painted: RunState) -> None:
         _heading(_("Accuracy"), _("share of images recognised"))
         st.echarts_chart(curves.accuracy, key=f"accuracy:{run_id}", height=CHART_HEIGHT, alt=curves.accuracy_alt)
     if curves.epochs:
-        with st.expander(_("Figures by epoch")):
+        with st.expander(_("Figures by epoch"), key="run-epochs"):
             st.markdown(curves.epochs)
 
 
@@ -149,13 +151,6 @@ def controls() -> None:
 
 def _view() -> charts.View:
     return charts.View(st.session_state.get(_SMOOTHING, 0.6), bool(st.session_state.get(_LOG)))
-
-
-def _end(run: Run) -> charts.Span:
-    """The axis: the whole plan while there is hope, what was reached once it is over."""
-    if run.total_steps and run.state is RunState.FINISHED and run.step < run.total_steps:
-        return charts.Span(run.epoch, run.step)
-    return charts.Span(float(run.config.epochs), run.total_steps or 1)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

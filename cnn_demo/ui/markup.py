@@ -27,7 +27,7 @@ def figure_row(figures: Sequence[tuple[str, str]], note: str = "") -> str:
         note: a sentence below, plain text.
     """
     cells = "".join(
-        f"<div><dt>{html_escape(label)}</dt><dd>{html_escape(value) or '–'}</dd></div>" for label, value in figures
+        f"<div><span>{html_escape(label)}</span><b>{html_escape(value) or '–'}</b></div>" for label, value in figures
     )
     below = f"<p>{html_escape(note)}</p>" if note else ""
-    return f'<div class="lab-figures"><dl>{cells}</dl>{below}</div>'
+    return f'<div class="lab-figures"><div>{cells}</div>{below}</div>'

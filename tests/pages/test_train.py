@@ -127,7 +127,7 @@ def test_live_view_says_accuracy_with_data_set_and_n(open_page: Callable, make_r
     run = make_run("running", epochs=3, config=TrainConfig(epochs=10))
     app = open_page(TRAIN, run=run.id)
     figures = next(h.proto.body for h in app.get("html") if "lab-figures" in h.proto.body)
-    assert f"<dt>Test accuracy</dt><dd>{run.test_accuracy:.2%}</dd>" in figures
+    assert f"<span>Test accuracy</span><b>{run.test_accuracy:.2%}</b>" in figures
     assert "2,000 of the first 10,000 MNIST training digits, stratified: n = 2,000." in figures
     assert "mnist-mini" in app.caption[0].value
     table = next(m.value for m in app.markdown if m.value.startswith("| Epoch"))

@@ -103,3 +103,16 @@ def test_words_for_those_who_cannot_see_it() -> None:
     assert "60.0%" in text
     assert "90.0%" in text
     assert "no points" in charts.describe("loss", Curve([], [], [], [], []), [])
+
+
+@pytest.mark.parametrize(
+    ("epoch", "epochs", "end"),
+    [(0, 10, 1), (0.4, 10, 1), (1.01, 10, 2), (3.5, 10, 5), (9, 10, 10), (10, 10, 10), (3.5, 4, 4)],
+)
+def test_axis_grows_with_the_run_and_keeps_steps_and_epochs_together(epoch: float, epochs: int, end: int) -> None:
+    span = charts.span(epoch, epochs, epochs * 63)
+    assert (span.epochs, span.steps) == (end, end * 63)
+
+
+def test_axis_of_a_run_that_has_not_started() -> None:
+    assert charts.span(0.0, 1, 0) == charts.Span(1.0, 1)
