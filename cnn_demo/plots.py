@@ -8,11 +8,17 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from cnn_demo.palette import MARK_COLOUR, TEST_COLOUR, TRAIN_COLOUR, VAL_COLOUR
+
+if TYPE_CHECKING:
+    from cnn_demo.inspect.tiles import Tiles
 
 # Names of fonts with Chinese glyphs on Linux, Windows and macOS; matplotlib takes the first for each missing glyph.
 FONTS = ["DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC"]
@@ -109,3 +115,37 @@ def _installed(names: Sequence[str]) -> list[str]:
 
     have = set(fontManager.get_font_names())
     return [name for name in names if name in have]
+
+
+def feature_maps(title: str, tiles: Tiles, colours: str, value: str, note: str = "", width: float = 10) -> Figure:
+    """All channels of one layer in one picture, numbered, with a colour bar; fit for a slide.
+
+    Args:
+        title: above the picture.
+        tiles: the picture and where each channel is in it.
+        colours: the name of matplotlib's colour map that ``tiles`` was made with.
+        value: what the colour bar shows.
+        note: under the picture; "" for none. The colour bar is left out when channels have scales of their own.
+        width: of the figure in inches; its height follows.
+    """
+    height, across = tiles.picture.shape[:2]
+    with mpl.rc_context({"font.family": _installed(FONTS), "svg.fonttype": "none", "axes.unicode_minus": False}):
+        figure = Figure(figsize=(width, max(2.2, width * 0.88 * height / across + 0.9)), dpi=160, layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(tiles.picture, interpolation="nearest")
+        axes.set_title(title, fontsize=13)
+        axes.set_axis_off()
+        if tiles.tile[1] >= 5:
+            for place, channel in enumerate(tiles.order):
+                top, left = tiles.corner(place)
+                axes.text(
+                    left - 0.3, top - 0.3, str(channel), fontsize=5.5, color="white", ha="left", va="top",
+                    bbox={"facecolor": "black", "alpha": 0.45, "pad": 0.6, "linewidth": 0},
+                )  # fmt: skip
+        if not note:
+            scale = ScalarMappable(Normalize(*tiles.limits[0].tolist()), colours)
+            figure.colorbar(scale, ax=axes, label=value, shrink=0.85, pad=0.01, aspect=30)
+        else:
+            figure.supxlabel(note, fontsize=9)
+        figure.canvas.draw()
+    return figure

@@ -174,6 +174,11 @@ def fingerprint(model: nn.Module, spec: DatasetSpec, n: int) -> str:
     return digest.hexdigest()[:20]
 
 
+def statistics_name(model: nn.Module, spec: DatasetSpec, n: int) -> str:
+    """The file name under which :func:`cached_statistics` keeps its result."""
+    return f"channels-{fingerprint(model, spec, n)}.npz"
+
+
 def cached_statistics(
     folder: Path, model: nn.Module, split: Split, spec: DatasetSpec, *, progress: Progress | None = None
 ) -> PatchIndex:
@@ -184,7 +189,7 @@ def cached_statistics(
             mistaken for this one's; one that cannot be read is computed anew.
         model, split, spec, progress: as for :func:`channel_statistics`.
     """
-    path = folder / f"channels-{fingerprint(model, spec, len(split))}.npz"
+    path = folder / statistics_name(model, spec, len(split))
     found = load_statistics(path)
     if found is None:
         found = channel_statistics(model, split, spec, progress=progress)

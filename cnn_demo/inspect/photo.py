@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
-from torchvision.models import ResNet18_Weights, resnet18
 
 
 class WeightsUnavailable(RuntimeError):
@@ -57,6 +56,11 @@ class PhotoModel:
         ready = self._transform(pixels)
         return self.bytes_of(ready), ready[None]
 
+    def normalise(self, image: np.ndarray) -> Tensor:
+        """A picture as :meth:`prepare` gives it, ``(3, H, W)`` uint8, to the input, ``(1, 3, H, W)`` float32."""
+        mean, std = torch.tensor(self.mean).view(-1, 1, 1), torch.tensor(self.std).view(-1, 1, 1)
+        return ((torch.from_numpy(image) / 255 - mean) / std)[None]
+
     def bytes_of(self, ready: Tensor) -> np.ndarray:
         """Back from normalised ``(3, H, W)`` to the picture it stands for, uint8."""
         mean, std = torch.tensor(self.mean).view(-1, 1, 1), torch.tensor(self.std).view(-1, 1, 1)
@@ -73,6 +77,8 @@ def photo_model(*, pretrained: bool = True, seed: int = 0) -> PhotoModel:
     Raises:
         WeightsUnavailable: the download failed.
     """
+    from torchvision.models import ResNet18_Weights, resnet18  # takes seconds, and only photographs need it
+
     weights = ResNet18_Weights.DEFAULT
     if pretrained:
         try:

@@ -54,6 +54,7 @@ def tile(
     scale: Scale = "layer",
     order: np.ndarray | None = None,
     width: int = 1000,
+    largest: int = 12,
 ) -> Tiles:
     """Lay out ``(C, H, W)`` maps.
 
@@ -64,6 +65,7 @@ def tile(
         scale: one scale for the whole layer, or one for each channel.
         order: channel numbers to show, in this order; all by default.
         width: pixels that the enlarged picture may take across.
+        largest: the largest zoom.
     """
     maps = np.asarray(maps, np.float32)
     order = np.arange(len(maps)) if order is None else np.asarray(order)
@@ -79,7 +81,7 @@ def tile(
     # (rows, columns, h, w, 3) -> (rows, h, columns, w, 3): neighbours in a row of tiles come to lie side by side
     grid = padded.reshape(rows, columns, h + _GAP, w + _GAP, 3).swapaxes(1, 2)
     picture[:] = grid.reshape(rows * (h + _GAP), columns * (w + _GAP), 3)[: picture.shape[0], : picture.shape[1]]
-    zoom = max(1, min(width // picture.shape[1], 12))
+    zoom = max(1, min(width // picture.shape[1], largest))
     return Tiles(picture, zoom, columns, rows, (h, w), order, ends)
 
 

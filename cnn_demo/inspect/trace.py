@@ -56,7 +56,7 @@ def trace_unit(maps: Captured, layer: str, channel: int, y: int = 0, x: int = 0,
     unit = (channel, y, x)[: len(shape)] if len(shape) in (1, 3) else (channel,)
     if any(not 0 <= i < n for i, n in zip((channel, y, x), (*shape, 1, 1), strict=False)):
         raise IndexError(f"unit {(channel, y, x)} is outside layer {layer!r} of shape {tuple(shape)}")
-    chain = _chain(maps.nodes, layer)
+    chain = chain_of(maps.nodes, layer)
     steps = [_step(maps, maps.nodes[name], unit, top) for name in chain]
     last = maps.nodes[chain[-1]]
     if last.name == next(reversed(maps.nodes)) and last.kind == "linear" and len(last.shape) == 2:
@@ -70,8 +70,11 @@ def _single(node: Node) -> bool:
     return kind and len(node.inputs) == 1 and (node.kind != "norm" or node.op in ("batch_norm", "group_norm"))
 
 
-def _chain(nodes: Mapping[str, Node], layer: str) -> list[str]:
-    """Back to the operation that mixes numbers, and on to the end of the layer's answer."""
+def chain_of(nodes: Mapping[str, Node], layer: str) -> list[str]:
+    """The nodes that a unit of a layer is taken apart into, in the order of computation.
+
+    Back to the operation that mixes several numbers, and on to the end of the layer's answer.
+    """
     chain = [layer]
     while _single(nodes[chain[0]]):
         chain.insert(0, nodes[chain[0]].inputs[0])

@@ -1,0 +1,143 @@
+"""The feature-map explorer: hover a unit and see what it sees, click it and read its arithmetic.
+
+The scene arrives in the browser as bytes (:func:`cnn_demo.inspect.scene.pack`); hovering needs nothing more. A click is
+reported as the state value ``pin``. Where the scene was too large to carry the numbers, :func:`board` shows the
+arithmetic that the server worked out, with the same drawing code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from cnn_demo.ui.i18n import _
+
+_FOLDER = Path(__file__).resolve().parent
+
+
+def _read(*names: str) -> str:
+    return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
+
+
+_explorer = st.components.v2.component(
+    "cnn_lab_explorer",
+    html='<div class="lab"></div>',
+    css=_read("explorer.css"),
+    js=_read("scene.js", "arithmetic.js", "panel.js", "stage.js", "view.js"),
+)
+_board = st.components.v2.component(
+    "cnn_lab_board",
+    html='<div class="lab"><section class="sums"></section></div>',
+    css=_read("explorer.css"),
+    js=_read("panel.js", "board.js"),
+)
+
+
+def explore(data: bytes, key: str, on_pin: Callable[[], None]) -> None:
+    """Show the explorer; the pinned unit is in ``st.session_state[key]["pin"]``.
+
+    Args:
+        data: a packed scene whose header also has ``id``, ``words``, ``classes`` and ``pin``.
+        key: of the component.
+        on_pin: called when a unit was pinned or let go.
+    """
+    _explorer(data=data, key=key, default={"pin": None}, on_pin_change=on_pin)
+
+
+def board(trace: dict[str, Any], table: Sequence[Sequence[int]], classes: Sequence[str], key: str) -> None:
+    """Show arithmetic that the server worked out.
+
+    Args:
+        trace: ``Trace.plain()``.
+        table: the diverging colour map, 256 × RGB.
+        classes: names for the softmax.
+        key: of the component.
+    """
+    data = {"trace": trace, "table": [list(row) for row in table], "words": words(), "classes": list(classes)}
+    _board(data=data, key=key)
+
+
+def kind_titles() -> dict[str, str]:
+    """Words for the kinds of layers, in the visitor's language."""
+    return {
+        "input": _("Input"),
+        "conv": _("Convolution"),
+        "norm": _("Normalisation"),
+        "activation": _("Activation"),
+        "pool": _("Pooling"),
+        "linear": _("Linear layer"),
+        "add": _("Residual sum"),
+        "concat": _("Concatenation"),
+        "dropout": _("Dropout"),
+        "reshape": _("Reshape"),
+        "other": _("Other operation"),
+    }
+
+
+def words() -> dict[str, Any]:
+    """What the explorer says, in the visitor's language; names in braces are filled in by the browser."""
+    return {
+        "input": _("Input"),
+        "ribbon": _("The layers, from input to output"),
+        "kinds": kind_titles(),
+        "parameters": _("{n} parameters"),
+        "multiply_adds": _("{n} multiply-adds"),
+        "sees_regular": _("sees {size}, stride {stride}, from {start}"),
+        "sees_all": _("sees {size}"),
+        "maps": _("{n} maps of {height} × {width}"),
+        "features": _("{n} features"),
+        "stage_label": _(
+            "{layer}: {n} maps of {height} × {width}. Arrow keys move within a map, Page Up and Page Down change the "
+            "channel, Enter pins the unit, Escape lets it go."
+        ),
+        "own_scales": _("each channel from its own smallest to its own largest value"),
+        "dead": _("✕ {n} dead (zero on the whole sample)"),
+        "silent": _("○ {n} silent (zero for this image)"),
+        "is_dead": _("This channel is dead: zero for every image of the sample."),
+        "is_silent": _("This channel is silent: zero everywhere for this image."),
+        "hint": _(
+            "Point at a unit in a map to see where its number comes from. Click to pin it and read the arithmetic."
+        ),
+        "unit": _("{layer} · channel {channel} · row {y}, column {x}"),
+        "feature": _("{layer} · feature {channel}{name}"),
+        "unit_short": _("{layer}, channel {channel}, {place}"),
+        "feature_short": _("{layer}, feature {n}"),
+        "sees": _("Sees rows {top} to {bottom}, columns {left} to {right} of the input."),
+        "reads_many": _("Reads {size} values in each of {n} channels of {layer}."),
+        "reads_one": _("Reads {size} values of {layer}, in one channel."),
+        "reads_title": _("What it reads: {layer}"),
+        "title_unit": _("{layer}, channel {channel}, unit {place}: {value}"),
+        "title_feature": _("{layer}, feature {channel}: {value}"),
+        "check": _("PyTorch has {value} · difference {difference}"),
+        "conv": _(
+            "Cross-correlation: a {kernel} patch in each of {n} channels of {layer}, first value at {place}, times the "
+            "kernel, value by value."
+        ),
+        "from_channel": _("{layer}, channel {channel}"),
+        "other_channels": _("These {shown} weigh most; the other {n} channels sum to {sum}."),
+        "all_channels": _("Show all {n}"),
+        "conv_sum": _("sum over channels {sum} + bias {bias}"),
+        "norm": _("({input} − mean {mean}) / √(variance {variance} + {eps}) × weight {weight} + bias {bias}"),
+        "max_pool": _("The largest of the window wins: row {row}, column {column} of it."),
+        "avg_pool": _("The sum of the window, divided by {n}."),
+        "linear": _("The {n} largest of {all} contributions: input × weight."),
+        "col_input": _("Input"),
+        "col_value": _("Value"),
+        "col_weight": _("Weight"),
+        "col_product": _("Product"),
+        "others": _("the other {n} together"),
+        "bias": _("bias"),
+        "softmax": _(
+            "Softmax: subtract the largest logit ({largest}), take e to the power of each, divide by their sum "
+            "({total})."
+        ),
+        "col_class": _("Class"),
+        "col_logit": _("Logit"),
+        "col_shifted": _("− largest"),
+        "col_exp": "exp",
+        "col_probability": _("Probability"),
+        "whole_step": _("This operation is not taken apart."),
+    }

@@ -1,0 +1,160 @@
+// The steps of a unit for people. Words come translated from the server.
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "text") element.textContent = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+// "A {x} of {y}" with the values put in.
+const say = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : all));
+
+// Four significant digits, a real minus sign.
+function figure(value, digits = 4) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const text = size >= 1e5 || size < 1e-4 ? value.toExponential(digits - 2) : String(Number(value.toPrecision(digits)));
+  return text.replace("-", "−").replace("e-", "e−").replace("e+", "e");
+}
+
+// At most five signs, for the cells of a kernel.
+function brief(value) {
+  const size = Math.abs(value);
+  const text = size === 0 ? "0" : size < 0.0005 ? "~0" : size < 1 ? size.toFixed(3).slice(1) : size < 10 ? size.toFixed(1) : size.toFixed(0);
+  return value < 0 && text !== "~0" ? `−${text}` : text;
+}
+
+function shade(table, value, limit) {
+  const colour = table[Math.max(0, Math.min(255, Math.round((limit ? value / limit : 0) * 127.5 + 127.5)))];
+  const [r, g, b] = [colour & 255, (colour >> 8) & 255, (colour >> 16) & 255];
+  return `background:rgb(${r},${g},${b});color:${0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#111" : "#fff"}`;
+}
+
+const peak = (rows) => Math.max(0, ...rows.flat().map((v) => Math.abs(v ?? 0)));
+
+function numberGrid(rows, table, limit, won) {
+  const fine = rows.length > 5 || rows[0].length > 5;
+  return make("table", { class: fine ? "grid fine" : "grid" }, ...rows.map((row, a) =>
+    make("tr", {}, ...row.map((value, b) =>
+      value === null ? make("td", { class: "out" })
+        : make("td", {
+          class: won && won[0] === a && won[1] === b ? "won" : null, title: figure(value, 7), text: brief(value),
+          style: shade(table, value, limit),
+        })))));
+}
+
+function check(step, words) {
+  const line = make("div", {
+    class: "check num", "data-layer": step.layer, "data-value": step.value, "data-captured": step.captured,
+    "data-difference": step.difference,
+  });
+  line.append(make("b", { text: `= ${figure(step.value, 7)}` }), "  ·  ", say(words.check, {
+    value: figure(step.captured, 7), difference: figure(step.difference, 2),
+  }));
+  return line;
+}
+
+const place = (y, x) => `(${y}, ${x})`;
+
+const RENDER = {
+  ConvStep(step, words, table) {
+    const order = step.sums.map((_, i) => i).sort((a, b) => Math.abs(step.sums[b]) - Math.abs(step.sums[a]));
+    const limits = { patch: peak(step.patch.flat()), kernel: peak(step.kernel.flat()), products: peak(step.products.flat()) };
+    const card = (i) => make("div", { class: "card", "data-channel": step.first_channel + i },
+      make("header", { text: say(words.from_channel, { layer: step.source, channel: step.first_channel + i }) }),
+      make("div", {},
+        numberGrid(step.patch[i], table, limits.patch), "×", numberGrid(step.kernel[i], table, limits.kernel), "=",
+        numberGrid(step.products[i], table, limits.products),
+        make("span", { class: "num", text: `Σ ${figure(step.sums[i])}` })));
+    const cards = make("div", { class: "cards" }, ...order.slice(0, TOP_CARDS).sort((a, b) => a - b).map(card));
+    const parts = [make("p", { text: say(words.conv, {
+      kernel: `${step.patch[0].length} × ${step.patch[0][0].length}`, n: step.sums.length, layer: step.source,
+      place: place(step.top, step.left),
+    }) }), cards];
+    if (order.length > TOP_CARDS) {
+      const rest = order.slice(TOP_CARDS).reduce((s, i) => s + step.sums[i], 0);
+      const button = make("button", { class: "more", text: say(words.all_channels, { n: order.length }), onclick: () => {
+        cards.replaceChildren(...step.sums.map((_, i) => card(i)));
+        note.remove();
+      } });
+      const note = make("p", {}, say(words.other_channels, {
+        n: order.length - TOP_CARDS, shown: TOP_CARDS, sum: figure(rest),
+      }), " ", button);
+      parts.push(note);
+    }
+    const total = step.sums.reduce((s, v) => s + v, 0);
+    parts.push(make("div", { class: "num", text: say(words.conv_sum, { sum: figure(total, 6), bias: figure(step.bias, 6) }) }));
+    return parts;
+  },
+  NormStep(step, words) {
+    return [make("div", { class: "num", text: say(words.norm, {
+      input: figure(step.input), mean: figure(step.mean), variance: figure(step.variance), eps: figure(step.eps, 2),
+      weight: figure(step.weight), bias: figure(step.bias),
+    }) })];
+  },
+  ActivationStep(step) {
+    return [make("div", { class: "num", text: `${step.op}(${figure(step.input, 6)})` })];
+  },
+  PoolStep(step, words, table) {
+    const say_it = step.winner ? say(words.max_pool, { row: step.winner[0], column: step.winner[1] })
+      : say(words.avg_pool, { n: step.divisor });
+    return [make("p", { text: say_it }), numberGrid(step.window, table, peak(step.window), step.winner)];
+  },
+  AddStep(step, words) {
+    return [make("div", { class: "num", text: step.terms
+      .map(([layer, value]) => `${figure(value, 6)} ${layer ? `(${layer})` : ""}`).join(" + ") })];
+  },
+  LinearStep(step, words) {
+    const limit = Math.max(...step.products.map(Math.abs), Math.abs(step.others), Math.abs(step.bias)) || 1;
+    const bar = (value) => make("td", { class: "bar" }, make("i", {
+      class: value < 0 ? "minus" : null, style: `width:${Math.round((Math.abs(value) / limit) * 100)}%`,
+    }));
+    const name = (k) => (step.places.length
+      ? say(words.unit_short, { layer: step.maps, channel: step.places[k][0], place: place(step.places[k][1], step.places[k][2]) })
+      : say(words.feature_short, { layer: step.source, n: step.index[k] }));
+    const cell = (value) => make("td", { class: "num", text: value });
+    return [make("p", { text: say(words.linear, { n: step.index.length, all: step.index.length + step.count }) }),
+      make("table", { class: "figures" },
+        make("tr", {}, ...[words.col_input, words.col_value, words.col_weight, words.col_product, ""].map((text) => make("th", { text }))),
+        ...step.index.map((_, k) => make("tr", {}, make("td", { text: name(k) }), cell(figure(step.inputs[k])),
+          cell(figure(step.weights[k])), cell(figure(step.products[k])), bar(step.products[k]))),
+        make("tr", {}, make("td", { text: say(words.others, { n: step.count }) }), cell(""), cell(""), cell(figure(step.others)), bar(step.others)),
+        make("tr", {}, make("td", { text: words.bias }), cell(""), cell(""), cell(figure(step.bias)), bar(step.bias)))];
+  },
+  SoftmaxStep(step, words, table, classes, chosen) {
+    const order = step.logits.map((_, i) => i);
+    const many = order.length > 20;
+    if (many) order.sort((a, b) => step.logits[b] - step.logits[a]);
+    const rows = many ? [...new Set([...order.slice(0, 8), chosen])] : order;
+    const cell = (value) => make("td", { class: "num", text: value });
+    return [make("p", { text: say(words.softmax, { largest: figure(step.largest), total: figure(step.total, 6) }) }),
+      make("table", { class: "figures" },
+        make("tr", {}, ...[words.col_class, words.col_logit, words.col_shifted, words.col_exp, words.col_probability, ""].map((text) => make("th", { text }))),
+        ...rows.map((i) => make("tr", { class: i === chosen ? "chosen" : null }, make("td", { text: classes[i] ?? i }),
+          cell(figure(step.logits[i])), cell(figure(step.logits[i] - step.largest)), cell(figure(step.exponentials[i])),
+          cell(`${(step.probabilities[i] * 100).toFixed(2)} %`),
+          make("td", { class: "bar" }, make("i", { style: `width:${(step.probabilities[i] * 100).toFixed(1)}%` })))))];
+  },
+  Step(step, words) {
+    return [make("p", { text: words.whole_step })];
+  },
+};
+const TOP_CARDS = 12;
+
+function renderTrace(element, trace, words, table, classes) {
+  if (!trace) return element.replaceChildren();
+  const features = trace.steps.some((step) => step.layer === trace.layer && step.step === "LinearStep");
+  const title = say(features ? words.title_feature : words.title_unit, {
+    layer: trace.layer, channel: trace.channel, place: place(trace.y, trace.x), value: figure(trace.value, 6),
+  });
+  return element.replaceChildren(make("p", { class: "title", text: title }), ...trace.steps.map((step) =>
+    make("div", { class: "step", "data-step": step.step },
+      make("p", {}, make("b", { text: step.layer })),
+      ...RENDER[step.step](step, words, table, classes, trace.channel), check(step, words))));
+}

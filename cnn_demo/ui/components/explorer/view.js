@@ -1,0 +1,264 @@
+// The explorer: ribbon, input, layers, arithmetic. One instance a mounted component.
+
+const KINDS = ["input", "conv", "norm", "activation", "pool", "linear", "add"];
+const CURSOR = "#f59e0b", READ = "#fde047";
+
+class Explorer {
+  constructor(root, send) {
+    this.root = root;
+    this.send = send;
+    this.stages = new Map();
+    this.ribbon = make("nav", { class: "ribbon" });
+    this.inputTitle = make("h4");
+    this.inputBox = make("div");
+    this.readout = make("div", { class: "readout", "aria-live": "polite" });
+    this.readsTitle = make("h4");
+    this.readsBox = make("div");
+    this.stack = make("div", { class: "stack" });
+    this.sums = make("section", { class: "sums" });
+    root.replaceChildren(this.ribbon,
+      make("div", { class: "body" },
+        make("aside", { class: "side" }, make("div", {}, this.inputTitle, this.inputBox), this.readout,
+          make("div", { class: "reads" }, this.readsTitle, this.readsBox)),
+        this.stack),
+      this.sums);
+    this.observer = new ResizeObserver(() => this.relayout());
+    this.observer.observe(this.stack);
+  }
+
+  load(bytes) {
+    const scene = readScene(bytes);
+    if (scene.id === this.scene?.id) return;
+    const first = !this.scene, scrolled = this.stack.scrollTop, across = this.ribbon.scrollLeft;
+    this.scene = scene;
+    this.words = scene.words;
+    this.hovered = null;
+    this.source = null;
+    this.picture = new Picture(scene);
+    this.inputTitle.textContent = this.words.input;
+    this.inputBox.replaceChildren(this.picture.element);
+    this.buildRibbon();
+    this.buildStack();
+    this.relayout(true);
+    const pin = first ? scene.pin : (this.pinned && { ...this.pinned, layer: this.pinned.layer.name }) ?? scene.pin;
+    const layer = pin && scene.byName.get(pin.layer);
+    const known = layer && this.stages.has(layer.name) && pin.channel < layer.shape[0];
+    this.pinned = known ? { layer, channel: pin.channel, y: Math.min(pin.y, extent(layer)[1] - 1), x: Math.min(pin.x, extent(layer)[2] - 1) } : null;
+    this.stack.scrollTop = scrolled;
+    this.ribbon.scrollLeft = across;
+    if (first && this.pinned) this.scrollTo(layer.name, false);
+    this.show(this.pinned);
+    this.showSums();
+  }
+
+  buildRibbon() {
+    const { words, scene } = this;
+    this.ribbon.setAttribute("aria-label", words.ribbon);
+    this.ribbon.replaceChildren(...scene.layers.map((layer) => {
+      const kind = KINDS.includes(layer.kind) ? layer.kind : "other";
+      const field = layer.field, shown = this.target(layer.name);
+      const sees = field.stride && field.start
+        ? say(words.sees_regular, { size: field.size.join(" × "), stride: field.stride[0], start: figure(field.start[0]) })
+        : say(words.sees_all, { size: field.size.join(" × ") });
+      const lines = [layer.shape.join(" × "), layer.parameters ? say(words.parameters, { n: layer.parameters.toLocaleString("en") }) : "",
+        layer.multiply_adds ? say(words.multiply_adds, { n: short(layer.multiply_adds) }) : "", sees, storage(layer.memory)];
+      return make("button", {
+        class: `k-${kind}${scene.shown.includes(layer.name) ? "" : " hidden"}`, "data-layer": layer.name, type: "button",
+        title: [layer.name, layer.op, ...lines].filter(Boolean).join("\n"),
+        onclick: () => { if (shown) this.scrollTo(shown, true); },
+      }, make("b", { text: layer.name.length > 22 ? `…${layer.name.slice(-21)}` : layer.name }),
+      ...lines.filter(Boolean).map((text) => make("span", { text })));
+    }));
+  }
+
+  // The layer itself, or the next one that is shown.
+  target(name) {
+    const names = this.scene.layers.map((layer) => layer.name);
+    return names.slice(names.indexOf(name)).find((other) => this.scene.shown.includes(other));
+  }
+
+  buildStack() {
+    const { words, scene } = this;
+    this.stages.clear();
+    this.stack.replaceChildren(...scene.shown.map((name) => {
+      const layer = scene.byName.get(name);
+      const [count, height, width] = extent(layer);
+      const stage = new Stage(scene, layer, say(words.stage_label, { layer: name, n: count, height, width }));
+      this.stages.set(name, stage);
+      stage.element.tabIndex = 0;
+      stage.element.setAttribute("role", "application");
+      stage.element.addEventListener("pointermove", (event) => this.hover(stage.unitAt(event.clientX, event.clientY)));
+      stage.element.addEventListener("pointerleave", () => this.hover(null));
+      stage.element.addEventListener("click", (event) => this.pin(stage.unitAt(event.clientX, event.clientY)));
+      stage.element.addEventListener("keydown", (event) => this.key(stage, event));
+      const notes = [this.scale(layer)];
+      if (layer.dead.length) notes.push(make("span", { text: say(words.dead, { n: layer.dead.length }) }));
+      const silent = layer.silent.filter((c) => !layer.dead.includes(c)).length;
+      if (silent) notes.push(make("span", { text: say(words.silent, { n: silent }) }));
+      const size = layer.shape.length === 3 ? say(words.maps, { n: count, height, width }) : say(words.features, { n: count });
+      return make("section", { class: "layer", "data-layer": name },
+        make("h4", {}, `${name} `, make("small", { text: `${words.kinds[layer.kind] ?? layer.op} · ${size}` })),
+        make("div", { class: "about" }, ...notes), stage.element);
+    }));
+  }
+
+  scale(layer) {
+    const strip = make("canvas", { width: 256, height: 1, "aria-hidden": "true" });
+    const context = strip.getContext("2d"), image = context.createImageData(256, 1);
+    new Uint32Array(image.data.buffer).set(this.scene.colours[layer.colours]);
+    context.putImageData(image, 0, 0);
+    if (layer.limits.length > 1) return make("span", { class: "scale" }, strip, this.words.own_scales);
+    const [low, high] = layer.limits[0];
+    return make("span", { class: "scale num" }, figure(low, 3), strip, figure(high, 3));
+  }
+
+  relayout(force) {
+    if (!this.scene) return;
+    const width = this.stack.clientWidth - parseFloat(getComputedStyle(this.stack).paddingLeft) - 10;
+    if (width < 40 || (!force && width === this.width)) return;
+    this.width = width;
+    for (const stage of this.stages.values()) stage.draw(width, "rgba(255,255,255,.75)");
+    this.source = null;
+    this.show(this.hovered ?? this.pinned);
+  }
+
+  hover(unit) {
+    const old = this.hovered;
+    if (unit && old && unit.layer === old.layer && unit.channel === old.channel && unit.y === old.y && unit.x === old.x) return;
+    this.hovered = unit;
+    this.show(unit ?? this.pinned);
+  }
+
+  pin(unit) {
+    if (!unit) return;
+    this.pinned = unit;
+    this.show(unit);
+    this.showSums();
+    this.send("pin", { layer: unit.layer.name, channel: unit.channel, y: unit.y, x: unit.x });
+  }
+
+  unpin() {
+    this.pinned = null;
+    this.show(null);
+    this.showSums();
+    this.send("pin", null);
+  }
+
+  // Everything that a unit lights up. No message to the server.
+  show(unit) {
+    for (const stage of this.stages.values()) stage.clear();
+    if (this.reads) this.reads.clear();
+    if (this.pinned && this.stages.has(this.pinned.layer.name)) this.stages.get(this.pinned.layer.name).markUnit(this.pinned, "#fff");
+    if (!unit) {
+      this.picture.mark(null);
+      this.readout.replaceChildren(make("p", { class: "faint", text: this.words.hint }));
+      this.showReads(null);
+      return this.current(null);
+    }
+    const { layer, channel, y, x } = unit;
+    const field = fieldOf(layer, y, x), read = reading(this.scene, layer, channel, y, x);
+    this.picture.mark(field);
+    this.stages.get(layer.name).markUnit(unit, CURSOR);
+    if (read && this.stages.has(read.source.name)) this.stages.get(read.source.name).markPatch(read, READ);
+    this.showReads(read);
+    this.tell(unit, field, read);
+    this.current(layer.name);
+  }
+
+  tell({ layer, channel, y, x }, field, read) {
+    const { words } = this;
+    const value = valueAt(this.scene, layer, channel, y, x);
+    const where = layer.shape.length === 3 ? say(words.unit, { layer: layer.name, channel, y, x })
+      : say(words.feature, { layer: layer.name, channel, name: this.className(layer, channel) });
+    const lines = [make("p", { text: where }),
+      make("p", { class: "big num", "data-value": value, text: `${this.scene.whole ? "" : "≈ "}${figure(value, this.scene.whole ? 6 : 3)}` })];
+    if (field && field[0] < field[2] && field[1] < field[3])
+      lines.push(make("p", { class: "faint", text: say(words.sees, { top: field[0], bottom: field[2] - 1, left: field[1], right: field[3] - 1 }) }));
+    if (read) {
+      const size = read.kernel.join(" × ");
+      lines.push(make("p", { class: "faint", text: say(read.count > 1 ? words.reads_many : words.reads_one, { size, n: read.count, layer: read.source.name }) }));
+    }
+    if ((layer.dead ?? []).includes(channel)) lines.push(make("p", { class: "faint", text: words.is_dead }));
+    else if ((layer.silent ?? []).includes(channel)) lines.push(make("p", { class: "faint", text: words.is_silent }));
+    this.readout.replaceChildren(...lines);
+  }
+
+  className(layer, channel) {
+    const last = this.scene.layers[this.scene.layers.length - 1];
+    return layer === last ? ` (${this.scene.classes[channel] ?? channel})` : "";
+  }
+
+  // The layer that is read, small, with the patch in each of its channels.
+  showReads(read) {
+    const usable = read && read.source.values && read.source.kind !== "input";
+    this.readsTitle.textContent = usable ? say(this.words.reads_title, { layer: read.source.name }) : "";
+    this.readsBox.hidden = !usable;
+    if (!usable) return;
+    if (this.source !== read.source.name) {
+      this.source = read.source.name;
+      this.reads = new Stage(this.scene, { ...read.source, order: undefined, dead: [], silent: [] }, "");
+      const wide = extent(read.source)[2];
+      this.reads.draw(Math.max(280, 8 * (wide + GAP)), "transparent", 24);
+      this.reads.element.style.width = `min(100%, ${Math.min(280, this.reads.place.width)}px)`;
+      this.reads.picture.style.width = "100%";
+      this.readsBox.replaceChildren(this.reads.element);
+    }
+    this.reads.markPatch(read, READ);
+  }
+
+  showSums() {
+    const unit = this.pinned;
+    if (!unit) return this.sums.replaceChildren();
+    const trace = takeApart(this.scene, unit.layer, unit.channel, unit.y, unit.x);
+    renderTrace(this.sums, trace, this.words, this.scene.colours.diverging, this.scene.classes);
+  }
+
+  current(name) {
+    for (const button of this.ribbon.children)
+      if (button.dataset.layer === name) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+  }
+
+  scrollTo(name, smooth) {
+    const section = [...this.stack.children].find((child) => child.dataset.layer === name);
+    if (!section) return;
+    this.stack.scrollTo({ top: section.offsetTop - this.stack.offsetTop - 4, behavior: smooth ? "smooth" : "instant" });
+    this.current(name);
+  }
+
+  key(stage, event) {
+    const { layer } = stage;
+    const [, height, width] = extent(layer);
+    const now = [this.hovered, this.pinned].find((unit) => unit?.layer === layer) ?? { layer, channel: stage.order[0], y: 0, x: 0 };
+    const jump = (by) => stage.order[Math.max(0, Math.min(stage.order.length - 1, stage.at.get(now.channel) + by))];
+    const flat = height === 1 && width === 1, across = stage.place.columns;
+    const moves = {
+      ArrowLeft: flat ? { channel: jump(-1) } : { x: Math.max(0, now.x - 1) },
+      ArrowRight: flat ? { channel: jump(1) } : { x: Math.min(width - 1, now.x + 1) },
+      ArrowUp: flat ? { channel: jump(-across) } : { y: Math.max(0, now.y - 1) },
+      ArrowDown: flat ? { channel: jump(across) } : { y: Math.min(height - 1, now.y + 1) },
+      PageUp: { channel: jump(-1) }, PageDown: { channel: jump(1) }, Home: { channel: jump(-Infinity) }, End: { channel: jump(Infinity) },
+    };
+    if (event.key === "Enter" || event.key === " ") this.pin(now);
+    else if (event.key === "Escape") this.unpin();
+    else if (event.key in moves) this.hover(this.hovered || this.pinned?.layer === layer ? { ...now, ...moves[event.key] } : now);
+    else return;
+    event.preventDefault();
+  }
+}
+
+const short = (n) => (n >= 1e9 ? `${(n / 1e9).toPrecision(3)} G` : n >= 1e6 ? `${(n / 1e6).toPrecision(3)} M` : n >= 1e3 ? `${(n / 1e3).toPrecision(3)} k` : String(n));
+const storage = (bytes) => (bytes >= 2 ** 20 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : bytes >= 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${bytes} B`);
+
+const mounted = new WeakMap();
+
+export default function ({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector(".lab");
+  let explorer = mounted.get(root);
+  if (!explorer) {
+    explorer = new Explorer(root, setStateValue);
+    mounted.set(root, explorer);
+  }
+  explorer.send = setStateValue;
+  explorer.load(data);
+}

@@ -1,0 +1,244 @@
+"""What one channel has learnt: its kernel, the patches that excite it, the classes it fires for, the image it likes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cnn_demo.ui import names
+from cnn_demo.ui.i18n import _
+from cnn_demo.ui.maps import scenes
+from cnn_demo.ui.maps.networks import Network
+from cnn_demo.ui.theme import TRAIN_COLOUR
+
+if TYPE_CHECKING:
+    from cnn_demo.inspect.architecture import Layer
+    from cnn_demo.inspect.patches import PatchIndex
+    from cnn_demo.inspect.scene import Scene
+
+_LAYER, _CHANNEL, _SEED, _BEST_IMAGE = "maps:layer", "maps:channel", "maps:seed", "maps:maximised"
+_PATIENCE = 2e11  # multiply-adds for which nobody is asked: some ten seconds on two cores
+
+
+def choose(scene: Scene) -> tuple[Layer, int]:
+    """Layer and channel: those of the pinned unit until the visitor chooses others."""
+    convs = [layer.name for layer in scene.layers if layer.kind == "conv"]
+    pin = scenes.pinned(scene)
+    if pin is not None and st.session_state.get("maps:followed") != pin:
+        st.session_state["maps:followed"] = pin
+        layer = _conv_behind(scene, pin["layer"])
+        if layer is not None and pin["channel"] < scene.layer(layer).channels:
+            st.session_state[_LAYER], st.session_state[_CHANNEL] = layer, pin["channel"]
+    if st.session_state.get(_LAYER) not in convs:
+        st.session_state[_LAYER], st.session_state[_CHANNEL] = convs[0], 0
+    channels = scene.layer(st.session_state[_LAYER]).channels
+    st.session_state[_CHANNEL] = min(st.session_state.get(_CHANNEL, 0), channels - 1)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(_("Convolution"), convs, key=_LAYER, width=260)
+        st.number_input(_("Channel, of {n}").format(n=channels), 0, channels - 1, key=_CHANNEL, width=180)
+    return scene.layer(st.session_state[_LAYER]), int(st.session_state[_CHANNEL])
+
+
+def _conv_behind(scene: Scene, name: str) -> str | None:
+    """The convolution whose channels a layer carries on."""
+    layer = scene.layer(name)
+    while layer.kind != "conv":
+        if layer.kind not in ("norm", "activation", "pool") or len(layer.inputs) != 1:
+            return None
+        layer = scene.layer(layer.inputs[0])
+    return layer.name
+
+
+def known(network: Network) -> PatchIndex | None:
+    """What was found out about this checkpoint's channels earlier, by anybody."""
+    if network.spec is None:
+        return None
+    return _load(str(_file(network)), _age(_file(network)))
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _load(path: str, age: float) -> PatchIndex | None:  # age is a key: another file under the same name
+    from cnn_demo.inspect.patches import load_statistics
+
+    return load_statistics(Path(path)) if age else None
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _name(_network: Network, key: str, dataset: str, n: int) -> str:
+    from cnn_demo.inspect.patches import statistics_name
+
+    assert _network.spec is not None
+    return statistics_name(_network.model, _network.spec, n)
+
+
+def _file(network: Network) -> Path:
+    assert network.spec is not None
+    n = network.spec.train_size + network.spec.test_size
+    return network.folder / _name(network, network.key, network.spec.name, n)
+
+
+def search(network: Network, scene: Scene) -> PatchIndex | None:
+    """Go through the whole data set once a checkpoint; asks first where that takes long."""
+    found = known(network)
+    if found is not None or network.spec is None:
+        return found
+    from cnn_demo.data import DatasetUnavailable
+
+    n = network.spec.train_size + network.spec.test_size
+    try:
+        whole = _whole(network.spec.name)
+    except DatasetUnavailable:
+        st.info(_("The data set {name} is not on this machine, so its patches cannot be searched.").format(
+            name=names.dataset(network.spec.name)))  # fmt: skip
+        return None
+    work = n * sum(layer.multiply_adds for layer in scene.layers)
+    label = _("Search all {n} images of {dataset}").format(n=f"{n:,}", dataset=names.dataset(network.spec.name))
+    if work > _PATIENCE and not st.button(
+        label, icon=":material/search:",
+        help=_("Finds what excites every channel most. About {time} on this machine; done once a checkpoint.").format(
+            time=names.duration(work / 2e10)),
+    ):  # fmt: skip
+        return None
+    from cnn_demo.inspect.patches import channel_statistics, save_statistics
+
+    words = _("Looking at every image of {dataset}: {done} of {n}")
+    bar = st.progress(0.0)
+
+    def progress(done: int, total: int) -> None:
+        text = words.format(dataset=names.dataset(network.spec.name), done=f"{done:,}", n=f"{total:,}")  # type: ignore[union-attr]
+        bar.progress(done / total, text)
+
+    found = channel_statistics(network.model, whole, network.spec, progress=progress)
+    bar.empty()
+    try:
+        save_statistics(_file(network), found)
+    except OSError as error:
+        st.caption(_("The result cannot be kept: {reason}").format(reason=str(error)))
+        return found
+    return known(network)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _whole(name: str) -> Any:
+    """Both splits of a data set, one behind the other."""
+    import torch
+
+    from cnn_demo.data import load_dataset
+    from cnn_demo.data.splits import Split
+
+    data = load_dataset(name, download=False)
+    return Split(torch.cat([data.train.images, data.test.images]), torch.cat([data.train.labels, data.test.labels]))
+
+
+def kernel(scene: Scene, layer: Layer, channel: int) -> None:
+    """The kernel of one output channel: a picture for colour images, else the grid of its slices."""
+    from cnn_demo.inspect.tiles import tile
+
+    weight = scene.maps.nodes[layer.name].settings["weight"].detach()[channel].numpy()  # (I / groups, kh, kw)
+    tiles = tile(weight, colours="diverging", width=264, largest=44)
+    scenes.block(_("Kernel"))
+    many = len(weight) > 1
+    caption = (
+        _("{n} slices of {kernel}, one for each channel it reads; red above zero, blue below, white is zero; ±{limit}")
+        if many
+        else _("{kernel}; red above zero, blue below, white is zero; ±{limit}")
+    )
+    words = caption.format(
+        n=len(weight), kernel=" × ".join(map(str, weight.shape[1:])), limit=f"{np.abs(weight).max():.3g}"
+    )
+    st.image(tiles.enlarged, caption=words)
+
+
+def patches(network: Network, layer: Layer, channel: int, found: PatchIndex) -> None:
+    """The nine patches, with label and activation."""
+    from cnn_demo.inspect.patches import crop
+
+    part = found.layers[layer.name]
+    scenes.block(_("What excites it most"))
+    if part.dead[channel]:
+        st.caption(_("✕ Dead: {layer} is zero in this channel for all of {n} images.").format(
+            layer=part.response, n=f"{found.sample:,}"))  # fmt: skip
+    assert network.spec is not None
+    whole = _whole(network.spec.name)
+    with st.container(horizontal=True, gap="small", key="maps-patches"):
+        for k in range(part.images.shape[1]):
+            number = int(part.images[channel, k])
+            if number < 0 or part.values[channel, k] <= 0:
+                continue
+            window = layer.field.window(int(part.rows[channel, k]), int(part.cols[channel, k]))
+            patch, inside = crop(whole.images[number].numpy(), window)
+            label = _(network.spec.classes[int(whole.labels[number])])
+            st.image(_patch_picture(patch, inside), caption=f"{label} · {part.values[channel, k]:.3g}")
+    words = _("Class and activation of {layer}; out of {n} images, cropped to the receptive field of {size} pixels.")
+    size = " × ".join(map(str, layer.field.size))
+    st.caption(words.format(layer=part.response, n=f"{found.n:,}", size=size))
+
+
+def _patch_picture(patch: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """``(C, h, w)`` to ``(H, W, 3)`` uint8, enlarged to some 88 pixels; slate blue where the field leaves the image."""
+    picture = np.broadcast_to(patch, (3, *patch.shape[1:])).transpose(1, 2, 0).copy()
+    picture[~inside] = (71, 85, 122)
+    zoom = max(1, round(88 / max(picture.shape[:2])))
+    large = picture.repeat(zoom, 0).repeat(zoom, 1)
+    return np.pad(large, ((2, 2), (2, 2), (0, 0)), constant_values=128)
+
+
+def by_class(network: Network, layer: Layer, channel: int, found: PatchIndex) -> None:
+    """Mean activation by class as bars."""
+    part = found.layers[layer.name]
+    classes = [scenes.class_name(network, i) for i in range(part.by_class.shape[1])]
+    values = part.by_class[channel].tolist()
+    option = {
+        "animation": False,
+        "grid": {"left": 8, "right": 12, "top": 12, "bottom": 4, "containLabel": True},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "category", "data": classes},
+        "yAxis": {"type": "value", "scale": False},
+        "series": [{"type": "bar", "data": [round(v, 6) for v in values], "itemStyle": {"color": TRAIN_COLOUR}}],
+    }
+    scenes.block(_("Which classes it fires for"))
+    text = ", ".join(f"{name}: {value:.3g}" for name, value in zip(classes, values, strict=True))
+    st.echarts_chart(option, key="maps:by-class", height=230, alt=text)
+    st.caption(_("Mean of {layer} over all units and all images of a class, n = {n}.").format(
+        layer=part.response, n=f"{found.n:,}"))  # fmt: skip
+
+
+def likes(network: Network, layer: Layer, channel: int) -> None:
+    """Gradient ascent from noise, with live progress; the result stays until another channel is chosen."""
+    from cnn_demo.inspect.maximise import Ascent, maximise
+
+    scenes.block(_("The image it likes best"))
+    if network.spec is None or network.spec.channels != 1:
+        st.caption(_("Only for small greyscale networks."))
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.session_state.setdefault(_SEED, 0)
+        seed = int(st.number_input(_("Seed"), 0, 9999, key=_SEED, width=110))
+        run = st.button(_("Climb"), icon=":material/trending_up:", help=_(
+            "Starts from noise and changes the pixels so that the mean of this channel's map grows, held back by "
+            "jitter, blur, decay and total variation. The same seed gives the same image."))  # fmt: skip
+    which = (network.key, layer.name, channel, seed)
+    place, note = st.empty(), st.empty()
+    if run:
+        for step in maximise(network.model, network.spec, layer.name, channel, Ascent(seed=seed)):
+            _ascent(place, note, step)
+        st.session_state[_BEST_IMAGE] = (which, step)
+    elif st.session_state.get(_BEST_IMAGE, (None,))[0] == which:
+        _ascent(place, note, st.session_state[_BEST_IMAGE][1])
+
+
+def _ascent(place: Any, note: Any, step: Any) -> None:
+    picture = (step.image[0] * 255).round().astype(np.uint8).repeat(6, 0).repeat(6, 1)
+    place.image(picture, width=168)
+    note.caption(_("Step {step} of {steps}; mean activation {value}").format(
+        step=step.step, steps=step.steps, value=f"{step.activation:.4g}"))  # fmt: skip

@@ -1,0 +1,80 @@
+"""Downloads of the maps: pictures for a lecture, and the arrays."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cnn_demo.ui import i18n, state
+from cnn_demo.ui.i18n import _
+from cnn_demo.ui.maps.networks import Network
+
+if TYPE_CHECKING:
+    from cnn_demo.inspect.scene import Scene
+
+_LAYER = "maps:figure-layer"
+
+
+def show(network: Network, scene: Scene, shown: Any) -> None:
+    """The menu of downloads. A file is made when somebody asks for it, in the language of the page."""
+    layers = [layer.name for layer in shown.layers(scene)]
+    if not layers:
+        return
+    pinned = (state.get("unit") or "").rsplit(",", 3)[0]
+    if st.session_state.get(_LAYER) not in layers:
+        st.session_state[_LAYER] = pinned if pinned in layers else layers[0]
+    with st.popover(_("Download"), icon=":material/download:"):
+        layer = st.selectbox(_("Layer"), layers, key=_LAYER)
+        code = i18n.language()  # the bytes are made in another thread, which belongs to no session
+        base = f"{network.key.replace(':', '-step-')}-{layer}".replace("/", "-")
+        title = _("Picture of the layer")
+        for kind in ("png", "svg"):
+            st.download_button(
+                f"{title} · .{kind}",
+                partial(picture, scene, shown, layer, kind, code),
+                f"{base}.{kind}", key=f"maps:file:{kind}", on_click="ignore", type="tertiary",
+                icon=":material/draft:",
+            )  # fmt: skip
+        title = _("All arrays")
+        st.download_button(
+            f"{title} · .npz", lambda: arrays(scene), f"{network.key.replace(':', '-step-')}-maps.npz",
+            key="maps:file:npz", on_click="ignore", type="tertiary", icon=":material/draft:",
+        )  # fmt: skip
+
+
+def picture(scene: Scene, shown: Any, name: str, kind: str, code: str) -> bytes:
+    """All channels of one layer by matplotlib, with titles and a colour bar.
+
+    Args:
+        scene: whose maps.
+        shown: order and colour scale.
+        name: the layer.
+        kind: "png" or "svg".
+        code: the language of the words in it.
+    """
+    from cnn_demo import plots
+    from cnn_demo.inspect.scene import colours_of
+    from cnn_demo.inspect.tiles import DIVERGING, SEQUENTIAL, tile
+
+    layer = scene.layer(name)
+    colours = colours_of(layer)
+    tiles = tile(scene.values(name), colours=colours, scale=shown.scale, order=shown.orders.get(name))
+    with i18n.use(code):
+        title = _("{layer}: {n} maps of {height} × {width}").format(
+            layer=name, n=layer.channels, height=(*layer.shape, 1, 1)[1], width=(*layer.shape, 1, 1)[2]
+        )
+        note = "" if shown.scale == "layer" else _("each channel from its own smallest to its own largest value")
+        colour_map = DIVERGING if colours == "diverging" else SEQUENTIAL
+        return plots.figure_bytes(plots.feature_maps(title, tiles, colour_map, _("Value"), note), kind)
+
+
+def arrays(scene: Scene) -> bytes:
+    """Input and every layer's output as NPZ; names as on the page."""
+    buffer = io.BytesIO()
+    found = {name: scene.maps[name][0].numpy() for name in scene.maps}
+    np.savez_compressed(buffer, image=scene.image, probabilities=scene.probabilities, **found)  # type: ignore[arg-type]
+    return buffer.getvalue()

@@ -1,0 +1,202 @@
+"""The middle of the page: options, explorer, arithmetic from the server, downloads, the table of layers."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cnn_demo.ui import i18n, names, state
+from cnn_demo.ui.components import explorer
+from cnn_demo.ui.i18n import _
+from cnn_demo.ui.maps import figures
+from cnn_demo.ui.maps.networks import Network
+
+if TYPE_CHECKING:
+    from cnn_demo.inspect.patches import PatchIndex
+    from cnn_demo.inspect.scene import Scene
+
+EXPLORER = "maps:explorer"
+_KINDS, _ORDER, _SCALE = "maps:kinds", "maps:order", "maps:scale"
+_CHOICES = ("conv", "norm", "activation", "pool", "add")
+_FEW_LAYERS = 14
+
+
+@st.cache_resource(show_spinner=False, max_entries=3)
+def scene_of(_network: Network, key: str, pixels: bytes, shape: tuple[int, ...]) -> Scene:
+    """What the network makes of an image. Three are kept, for all visitors: memory stays bounded while one flips."""
+    from cnn_demo.inspect.scene import look
+
+    image = np.frombuffer(pixels, np.uint8).reshape(shape).copy()
+    return look(_network.model, image, _network.normalise(image))
+
+
+def show(network: Network, image: np.ndarray, found: PatchIndex | None) -> Scene:
+    """Options, prediction, explorer, arithmetic.
+
+    Args:
+        network: whose maps.
+        image: ``(C, H, W)`` uint8.
+        found: what is known about the channels, to mark dead ones.
+    """
+    from cnn_demo.inspect.scene import in_browser
+
+    scene = scene_of(network, network.key, image.tobytes(), image.shape)
+    shown = _options(scene, network, found)
+    _prediction(network, scene)
+    pin = pinned(scene)
+    explorer.explore(_packed(network, scene, shown, pin), EXPLORER, _pin)
+    if pin is not None and not in_browser(scene, shown, pin["layer"]):
+        _arithmetic(network, scene, pin)
+    with st.container(horizontal=True):
+        figures.show(network, scene, shown)
+    with st.expander(_("The layers as a table"), icon=":material/table:"):
+        st.dataframe(_table(scene), hide_index=True)
+    return scene
+
+
+def pinned(scene: Scene) -> dict[str, Any] | None:
+    """The pinned unit of the link or of this session, where this network has it."""
+    parts = (state.get("unit") or "").rsplit(",", 3)
+    if len(parts) != 4 or not all(part.isdigit() for part in parts[1:]):
+        return None
+    layer = next((layer for layer in scene.layers if layer.name == parts[0]), None)
+    channel, y, x = map(int, parts[1:])
+    if layer is None or len(layer.shape) not in (1, 3):
+        return None
+    sizes = (*layer.shape, 1, 1)[:3]
+    if any(value >= size for value, size in zip((channel, y, x), sizes, strict=True)):
+        return None
+    return {"layer": layer.name, "channel": channel, "y": y, "x": x}
+
+
+def _pin() -> None:
+    pin = st.session_state[EXPLORER].get("pin")
+    state.put("unit", ",".join(str(pin[name]) for name in ("layer", "channel", "y", "x")) if pin else None)
+
+
+def _options(scene: Scene, network: Network, found: PatchIndex | None) -> Any:
+    from cnn_demo.inspect.scene import Shown
+
+    here = [kind for kind in _CHOICES if any(layer.kind == kind for layer in scene.layers)]
+    few = sum(layer.kind in here for layer in scene.layers) <= _FEW_LAYERS
+    titles = explorer.kind_titles()
+    orders = {"index": _("number"), "mean": _("mean activation"), "influence": _("influence on the prediction")}
+    scales = {"layer": _("one a layer"), "channel": _("one a channel")}
+    st.session_state.setdefault(_KINDS, here if few else ["conv"])
+    st.session_state[_KINDS] = [kind for kind in st.session_state[_KINDS] if kind in here] or ["conv"]
+    st.session_state.setdefault(_ORDER, "index")
+    st.session_state.setdefault(_SCALE, "layer")
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        kinds = st.pills(
+            _("Layers"), here, key=_KINDS, selection_mode="multi", format_func=i18n.worded(here, titles.__getitem__),
+            persist_state="session",
+        )  # fmt: skip
+        by = st.selectbox(
+            _("Order of channels"), list(orders), key=_ORDER, format_func=i18n.worded(orders, orders.__getitem__),
+            persist_state="session", width=240,
+            help=_("Influence is gradient × activation, summed over the map: a first-order estimate of how far the "
+                   "logit of the predicted class would fall without the channel."),
+        )  # fmt: skip
+        scale = st.selectbox(
+            _("Colour scale"), list(scales), key=_SCALE, format_func=i18n.worded(scales, scales.__getitem__),
+            persist_state="session", width=150,
+        )  # fmt: skip
+    dead = {} if found is None else {name: part.dead for name, part in found.layers.items()}
+    dead |= {} if found is None else {part.response: part.dead for part in found.layers.values()}
+    return Shown(tuple(kinds), "channel" if scale == "channel" else "layer", _orders(scene, network, by), dead)
+
+
+def _orders(scene: Scene, network: Network, by: str) -> dict[str, np.ndarray]:
+    """Convolutions in the wanted order, and what directly follows them in the same."""
+    from cnn_demo.inspect.architecture import response
+    from cnn_demo.inspect.influence import influence, order
+
+    if by == "index":
+        return {}
+    convs = [layer for layer in scene.layers if layer.kind == "conv"]
+    answers = {layer.name: response(scene.maps.nodes, layer.name) for layer in convs}
+    weights = {}
+    if by == "influence":
+        weights = influence(network.model, scene.maps["input"], answers, scene.prediction)
+    orders: dict[str, np.ndarray] = {}
+    for layer in convs:
+        means = scene.means(answers[layer.name])
+        found = order(layer.channels, by, means=means, influences=weights.get(layer.name))
+        orders[layer.name] = found
+        follower = _follower(scene, layer.name)
+        while follower is not None:
+            orders[follower] = found
+            follower = _follower(scene, follower)
+    return orders
+
+
+def _follower(scene: Scene, name: str) -> str | None:
+    readers = [layer for layer in scene.layers if name in layer.inputs]
+    if len(readers) == 1 and readers[0].kind in ("norm", "activation", "pool"):
+        return readers[0].name
+    return None
+
+
+def _prediction(network: Network, scene: Scene) -> None:
+    best = np.argsort(-scene.probabilities)[:3]
+    parts = [f"**{class_name(network, int(i))}** {scene.probabilities[i]:.1%}" for i in best]
+    st.markdown(_("The network says: {answers}").format(answers=" · ".join(parts)))
+    if not network.pretrained:
+        st.caption(_("These weights are random: the network has learnt nothing, its answers mean nothing."))
+
+
+def block(title: str) -> None:
+    """A heading within a section, translated already."""
+    st.markdown(f"##### {title}", anchors=False)
+
+
+def class_name(network: Network, index: int) -> str:
+    """A class for people; ImageNet's names stay English."""
+    name = network.classes[index]
+    return _(name) if network.spec is not None else name
+
+
+def _packed(network: Network, scene: Scene, shown: Any, pin: dict[str, Any] | None) -> bytes:
+    from cnn_demo.inspect.scene import pack
+
+    classes = [class_name(network, i) for i in range(len(network.classes))]
+    digest = hashlib.sha1(usedforsecurity=False)
+    for part in (network.key, scene.image.tobytes(), i18n.language(), shown.kinds, shown.scale):
+        digest.update(part if isinstance(part, bytes) else repr(part).encode())
+    for arrays in (shown.orders, shown.dead):
+        for name, array in arrays.items():
+            digest.update(name.encode() + array.tobytes())
+    return pack(scene, shown, id=digest.hexdigest(), words=explorer.words(), classes=classes, pin=pin)
+
+
+def _arithmetic(network: Network, scene: Scene, pin: dict[str, Any]) -> None:
+    from cnn_demo.inspect.tiles import DIVERGING, table
+    from cnn_demo.inspect.trace import trace_unit
+
+    found = trace_unit(scene.maps, pin["layer"], pin["channel"], pin["y"], pin["x"]).plain()
+    classes = [class_name(network, i) for i in range(len(network.classes))]
+    explorer.board(found, table(DIVERGING).tolist(), classes, "maps:board")
+
+
+def _table(scene: Scene) -> list[dict[str, Any]]:
+    kinds = explorer.kind_titles()
+    rows = []
+    for layer in scene.layers:
+        field = layer.field
+        rows.append(
+            {
+                _("Layer"): layer.name,
+                _("Kind"): kinds.get(layer.kind, layer.kind),
+                _("Output"): " × ".join(map(str, layer.shape)),
+                _("Parameters"): layer.parameters,
+                _("Multiply-adds"): layer.multiply_adds,
+                _("Receptive field"): " × ".join(map(str, field.size)),
+                _("Its stride"): " × ".join(map(str, field.stride)) if field.stride else "",
+                _("Its start"): ", ".join(map(str, field.start)) if field.start else "",
+                _("Memory"): names.size(layer.memory) if layer.memory >= 2**20 else f"{layer.memory / 1024:.1f} KiB",
+            }
+        )
+    return rows

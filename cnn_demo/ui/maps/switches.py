@@ -1,0 +1,105 @@
+"""Channels switched off: what the network can no longer do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cnn_demo.ui import names
+from cnn_demo.ui.i18n import _
+from cnn_demo.ui.maps import pictures, scenes
+from cnn_demo.ui.maps.networks import Network
+from cnn_demo.ui.theme import MARK_COLOUR, TEST_COLOUR
+
+if TYPE_CHECKING:
+    from cnn_demo.inspect.ablate import Ablation, ClassAccuracy
+    from cnn_demo.inspect.architecture import Layer
+    from cnn_demo.inspect.scene import Scene
+
+_OFF, _AWAKE = "maps:off", "maps:switches"
+
+
+def show(network: Network, scene: Scene, layer: Layer, channel: int) -> None:
+    """The switches and their consequences, for one convolution at a time."""
+    scenes.block(_("Switch channels off"))
+    if network.spec is None:
+        st.caption(_("Only for networks whose test images are on this machine."))
+        return
+    from cnn_demo.data import DatasetUnavailable
+
+    try:
+        split, _by_class = pictures.samples(network.spec.name)
+    except DatasetUnavailable:
+        st.caption(_("Only for networks whose test images are on this machine."))
+        return
+    if not st.toggle(_("Try it on {layer}").format(layer=layer.name), key=_AWAKE):
+        return
+    key = f"{_OFF}:{network.key}:{layer.name}"
+    with st.container(horizontal=True):
+        st.button(_("Switch channel {n} off").format(n=channel), on_click=_toggle, args=(key, channel),
+                  disabled=channel in st.session_state.get(key, []))  # fmt: skip
+        st.button(_("All on"), on_click=_toggle, args=(key, None), disabled=not st.session_state.get(key))
+    off = st.multiselect(
+        _("Switched off"), range(layer.channels), key=key, placeholder=_("none"),
+        help=_("A channel that is off answers zero everywhere, behind its norm, activation and pooling."),
+    )  # fmt: skip
+    with st.spinner(_("Measuring…")):
+        ablation = _ablation(network, network.key, layer.name, split)
+        now = ablation.accuracy(off)
+        logits = ablation.logits(scene.maps["input"], off)[0].double().numpy()
+    _accuracy(network, ablation, now)
+    _prediction(network, scene, logits)
+
+
+def _toggle(key: str, channel: int | None) -> None:
+    st.session_state[key] = [] if channel is None else sorted({*st.session_state.get(key, []), channel})
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _ablation(_network: Network, key: str, layer: str, _split: Any) -> Ablation:
+    from cnn_demo.inspect.ablate import Ablation
+
+    assert _network.spec is not None
+    return Ablation(_network.model, _split, _network.spec, layer, budget=128 * 2**20)
+
+
+def _accuracy(network: Network, ablation: Ablation, now: ClassAccuracy) -> None:
+    assert network.spec is not None
+    before = ablation.baseline
+    st.metric(
+        _("Accuracy on {n} test images of {dataset}").format(
+            n=f"{ablation.n:,}", dataset=names.dataset(network.spec.name)),
+        f"{now.overall:.2%}", f"{(now.overall - before.overall) * 100:+.2f} %",
+    )  # fmt: skip
+    classes = [scenes.class_name(network, i) for i in range(len(network.classes))]
+    series = [
+        {"name": title, "type": "bar", "data": _percent(part), "itemStyle": {"color": colour}}
+        for title, part, colour in ((_("All on"), before, MARK_COLOUR), (_("Now"), now, TEST_COLOUR))
+    ]
+    option = {
+        "animation": False,
+        "grid": {"left": 8, "right": 12, "top": 34, "bottom": 4, "containLabel": True},
+        "legend": {"top": 0, "data": [_("All on"), _("Now")]},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "category", "data": classes},
+        "yAxis": {"type": "value", "max": 100, "axisLabel": {"formatter": "{value} %"}},
+        "series": series,
+    }
+    alt = ", ".join(f"{name}: {value} %" for name, value in zip(classes, _percent(now), strict=True))
+    st.echarts_chart(option, key="maps:switched", height=240, alt=alt)
+
+
+def _percent(part: ClassAccuracy) -> list[float]:
+    return [round(float(value) * 100, 2) for value in np.nan_to_num(part.by_class)]
+
+
+def _prediction(network: Network, scene: Scene, logits: np.ndarray) -> None:
+    shifted = np.exp(logits - logits.max())
+    now = shifted / shifted.sum()
+    old, new = scene.prediction, int(now.argmax())
+    words = _("This image: **{old}** {old_share} with all channels, **{new}** {new_share} now.")
+    st.markdown(words.format(
+        old=scenes.class_name(network, old), old_share=f"{scene.probabilities[old]:.1%}",
+        new=scenes.class_name(network, new), new_share=f"{now[new]:.1%}"))  # fmt: skip
