@@ -209,7 +209,7 @@ def _launch_row(store: Store) -> None:
     except ConfigError as error:
         problem = say(error)
     if problem:
-        st.error(problem, icon="✋")
+        st.error(problem, icon=":material/error:")
     left, right = st.columns([2, 1], gap="medium", vertical_alignment="center")
     if config is not None:
         cost = estimate(config, store)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from pathlib import Path
 
 import streamlit as st
 
+from cnn_demo.runs.store import runs_home
 from cnn_demo.ui import i18n, navigation
 from cnn_demo.ui.i18n import _
+
+log = logging.getLogger(__name__)
 
 _ASSETS = Path(__file__).resolve().parents[1] / "assets"
 ICON = str(_ASSETS / "icon.svg")
@@ -51,7 +56,16 @@ def show() -> None:
     st.logo(str(_ASSETS / "logo.svg"), size="large", icon_image=ICON)
     with st.sidebar:
         _language_switch(code)
-    page.run()
+    try:
+        page.run()
+    except (OSError, sqlite3.Error) as error:
+        log.exception("the page could not be shown")
+        st.error(_("This page needs a file that cannot be read or written: {reason}").format(reason=error))
+        st.caption(
+            _("Is there room on the disk, and may this user write to the folder of the runs? {folder}").format(
+                folder=f"`{runs_home()}`"
+            )
+        )
 
 
 def _language_switch(code: str) -> None:
@@ -86,5 +100,5 @@ def section(title: str, help: str | None = None) -> None:
 
 def not_found(what: str) -> None:
     """Say by name that a link points to something that is not here."""
-    st.warning(what, icon="🔎")
+    st.warning(what, icon=":material/search_off:")
     st.caption(_("The link may be from another machine, or what it points to was deleted."))

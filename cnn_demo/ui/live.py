@@ -6,6 +6,7 @@ on the metrics is built once a version for all viewers together.
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +44,15 @@ def show(store: Store, run: Run) -> None:
 def _live(store: Store, run_id: str, painted: RunState) -> None:
     try:
         run = store.get(run_id)
+        if run.state is RunState.QUEUED:
+            launcher.ensure_worker(store)  # replaces one that died before it could take the run
     except RunNotFound:
         st.rerun()
+    except (OSError, sqlite3.Error) as error:
+        st.warning(_("The run cannot be read at the moment: {reason}").format(reason=error))
+        return  # the next poll tries again
     if run.state is not painted:
         st.rerun()  # the whole page: other buttons, another badge, and no timer once the run has ended
-    if run.state is RunState.QUEUED:
-        launcher.ensure_worker(store)  # replaces one that died before it could take the run
     _progress(run)
     if run.state.ended and not run.step:
         return  # it never got as far as a curve

@@ -114,7 +114,7 @@ def show(run: Run, launch: Callable[[TrainConfig], None]) -> None:
     """
     advice = advise(run)
     box = st.error if run.state.value == "failed" else st.warning
-    box(f"**{advice.what}**  \n{advice.next}", icon="⚠️")
+    box(f"**{advice.what}**  \n{advice.next}", icon=":material/warning:")
     with st.container(horizontal=True, vertical_alignment="center"):
         config = _changed(run.config, advice.changes)
         if advice.action and config is not None:

@@ -25,7 +25,7 @@ def show(store: Store, run: Run) -> None:
     """Heading, error, buttons, live view."""
     notice = st.session_state.pop(_NOTICE, None)
     if notice:
-        st.toast(notice, icon="ℹ️")
+        st.toast(notice, icon=":material/info:")
     st.markdown(f"### {escape(run.title)} {names.state_badge(run.state.value)}", anchors=False)
     st.caption(summary(run))
     if run.error and run.state.ended:

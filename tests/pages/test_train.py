@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from reading import words
@@ -230,3 +231,15 @@ def test_list_is_newest_first_and_opens_a_run(open_page: Callable, make_run: Cal
     button(app, f"open-run-{made[5].id}").click().run()
     assert app.query_params["run"] in (made[5].id, [made[5].id])
     assert any(made[5].title.split(" · ")[0] in m.value for m in app.markdown)
+
+
+@pytest.mark.parametrize(("locale", "said"), [("en-US", "cannot be read or written"), ("zh-CN", "无法读写")])
+def test_a_store_that_cannot_be_opened_is_said(
+    open_page: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, locale: str, said: str
+) -> None:
+    file = tmp_path / "a-file"
+    file.write_text("not a folder")
+    monkeypatch.setenv("CNN_DEMO_HOME", str(file / "runs"))
+    app = open_page(TRAIN, locale)
+    assert said in app.error[0].value
+    assert str(file) in app.caption[0].value
