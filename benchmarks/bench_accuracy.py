@@ -27,9 +27,7 @@ def main() -> None:
     difference = statistics.mean(mine) - statistics.mean(other)
     noise = max(statistics.pstdev(mine), statistics.pstdev(other), (max(other) - min(other)) / 2)
     word = "reached" if difference >= -noise else "MISSED "
-    print(
-        f"{word}  mean difference {difference:+.2f} points, spread {noise:.2f} points (asked: not worse beyond the spread)"
-    )
+    print(f"{word}  mean difference {difference:+.2f} points, spread {noise:.2f} (asked: not worse beyond it)")
 
 
 if __name__ == "__main__":

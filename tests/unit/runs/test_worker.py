@@ -146,7 +146,8 @@ def test_pause_resume_stop_and_the_next_in_line(store: Store) -> None:
 
 def test_the_launching_process_may_die(store: Store) -> None:
     code = (
-        "from cnn_demo.runs import launcher; from cnn_demo.runs.store import Store; from cnn_demo.config import TrainConfig;"
+        "from cnn_demo.runs import launcher; from cnn_demo.runs.store import Store;"
+        "from cnn_demo.config import TrainConfig;"
         "print(launcher.launch(Store(), TrainConfig(batch_size=500, epochs=1, device='cpu')).id)"
     )
     run_id = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

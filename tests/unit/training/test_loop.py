@@ -91,7 +91,8 @@ def test_agrees_with_a_loop_written_out(tiny: Dataset, schedule: str, decay: flo
     told = [m.loss for event in events if isinstance(event, Progress) for m in event.steps]
     assert told == pytest.approx(losses, rel=2e-4)
     for name, value in model.state_dict().items():
-        # Adam divides by the root of tiny second moments, which magnifies rounding; six steps of 1e-3 move a weight by up to 6e-3.
+        # Adam divides by the root of tiny second moments, which magnifies rounding; six steps of 1e-3 move a weight
+        # by up to 6e-3.
         torch.testing.assert_close(snapshots[6].weights[name].contiguous(), value, rtol=2e-3, atol=2e-4)
 
 
@@ -166,7 +167,7 @@ def test_lr_change_is_announced_and_repeated_after_a_resume(tiny: Dataset) -> No
     assert [(c.step, c.lr) for c in changes] == [(4, 1e-4)]
     lrs = [m.lr for e in events if isinstance(e, Progress) for m in e.steps]
     assert lrs == [1e-3] * 4 + [1e-4] * 2
-    plain_events, plain = train(CONFIG, tiny)
+    _, plain = train(CONFIG, tiny)
     assert not torch.equal(plain[6].weights["fc2.bias"], whole[6].weights["fc2.bias"])
     again_events, again = train(CONFIG, tiny, resume=whole[3], lr_plan=[(4, 1e-4)])
     assert_same_weights(whole[6], again[6])

@@ -1,0 +1,14 @@
+"""Unit tests compute on one thread: tiny tensors gain nothing from more, and waiting threads cost a shared machine dearly."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
