@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +22,12 @@ from cnn_demo.ui import machine, names, state
 from cnn_demo.ui.i18n import _, worded
 from cnn_demo.ui.store import get_store
 
-# The settings a visitor can change; the others keep the default of TrainConfig.
+# The settings a visitor can change here; the others (where the weights come from) are carried along from a run.
 FIELDS = (
     "dataset", "model", "epochs", "batch_size", "lr", "schedule", "weight_decay", "augment", "device", "precision",
     "seed", "val_fraction", "patience", "compile",
 )  # fmt: skip
+CARRIED = ("init", "collection", "channels_last")
 OPTION_TITLES: dict[str, str] = {
     "constant": N_("Constant"),
     "cosine": N_("Cosine, down to zero"),
@@ -61,6 +63,7 @@ PRESETS: tuple[Preset, ...] = (
         {"dataset": "mnist", "epochs": 20, "schedule": "cosine", "augment": "handwriting", "val_fraction": 0.1},
     ),
 )
+_CARRIED_KEY = "train:carried"
 _PRESET_KEY = "train:preset"
 _TOKEN_KEY = "train:token"
 _PROBLEM_KEY = "train:problem"
@@ -93,6 +96,7 @@ def fill(config: TrainConfig) -> None:
     """Put a run's settings into the form (in a callback, before the form is shown)."""
     for field in FIELDS:
         st.session_state[key(field)] = getattr(config, field)
+    st.session_state[_CARRIED_KEY] = {field: getattr(config, field) for field in CARRIED}
 
 
 def read() -> TrainConfig:
@@ -101,7 +105,8 @@ def read() -> TrainConfig:
     Raises:
         ConfigError: a value that cannot be used; its field is one of :data:`FIELDS`.
     """
-    return TrainConfig(**{field: st.session_state[key(field)] for field in FIELDS})
+    shown = {field: st.session_state[key(field)] for field in FIELDS}
+    return TrainConfig(**shown, **st.session_state.get(_CARRIED_KEY, {}))
 
 
 def _prepare() -> None:
@@ -157,6 +162,9 @@ def _in_sight() -> None:
     with right:
         _number("epochs", 1, 1000, 1, _("Passes over the training images."))
     _dataset_note(st.session_state[key("dataset")])
+    carried = st.session_state.get(_CARRIED_KEY, {})
+    if carried.get("init"):
+        st.caption(_("Starts from the weights of {init}; a preset starts afresh.").format(init=f"`{carried['init']}`"))
 
 
 def _dataset_note(name: str) -> None:
@@ -202,7 +210,7 @@ def _devices() -> list[str]:
 
 
 def _launch_row(store: Store) -> None:
-    problem = st.session_state.pop(_PROBLEM_KEY, None)
+    problem = take_problem()
     config: TrainConfig | None = None
     try:
         config = read()
@@ -220,6 +228,11 @@ def _launch_row(store: Store) -> None:
         _("Start training"), type="primary", icon=":material/play_arrow:", width="stretch", key=f"launch:{token}",
         on_click=_launch, args=(token,), disabled=config is None,
     )  # fmt: skip
+
+
+def take_problem() -> str | None:
+    """What stood in the way of the last launch, said once."""
+    return st.session_state.pop(_PROBLEM_KEY, None)
 
 
 def _cost(parameters: int, seconds: float | None, basis: str) -> str:
@@ -260,20 +273,24 @@ def _expected(english: str) -> str:
     return english
 
 
-def launch_now() -> None:
-    """Launch what the form holds, in a callback of a button elsewhere on the page."""
-    _prepare()
-    _launch(st.session_state[_TOKEN_KEY])
+def launch(config: Callable[[], TrainConfig], token: str) -> None:
+    """Launch a run in a callback and show it; what stands in the way is said on the page.
+
+    Args:
+        config: gives the settings; called here, so that a value that cannot be used is said too.
+        token: names the wish. However often it is said, it launches once.
+    """
+    try:
+        run = launcher.launch(get_store(), config(), token=token)
+    except ConfigError as error:
+        st.session_state[_PROBLEM_KEY] = say(error)
+    except (OSError, sqlite3.Error) as error:
+        st.session_state[_PROBLEM_KEY] = _("The run could not be created: {reason}").format(reason=error)
+    else:
+        state.put("run", run.id)
 
 
 def _launch(token: str) -> None:
-    try:
-        run = launcher.launch(get_store(), read(), token=token)
-    except ConfigError as error:
-        st.session_state[_PROBLEM_KEY] = say(error)
-        return
-    except (OSError, sqlite3.Error) as error:
-        st.session_state[_PROBLEM_KEY] = _("The run could not be created: {reason}").format(reason=error)
-        return
-    st.session_state[_TOKEN_KEY] = uuid.uuid4().hex
-    state.put("run", run.id)
+    launch(read, token)
+    if _PROBLEM_KEY not in st.session_state:
+        st.session_state[_TOKEN_KEY] = uuid.uuid4().hex

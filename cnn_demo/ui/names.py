@@ -40,6 +40,7 @@ SETTING_TITLES: dict[str, str] = {
     "channels_last": N_("Channels last"),
     "compile": N_("Compile"),
     "init": N_("Initial weights"),
+    "collection": N_("Collection of drawings"),
 }
 
 

@@ -105,12 +105,13 @@ def _diverged(run: Run) -> Advice:
     )
 
 
-def show(run: Run, launch: Callable[[TrainConfig], None]) -> None:
+def show(run: Run, launch: Callable[[TrainConfig, str], None]) -> None:
     """The error of a run with its way out.
 
     Args:
         run: a run with an ``error``.
-        launch: what the button calls (as a callback) with the settings that would avoid the error.
+        launch: what the button calls (as a callback) with the settings that would avoid the error, and a token that is
+            the same however often this one button is clicked.
     """
     advice = advise(run)
     box = st.error if run.state.value == "failed" else st.warning
@@ -118,7 +119,8 @@ def show(run: Run, launch: Callable[[TrainConfig], None]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         config = _changed(run.config, advice.changes)
         if advice.action and config is not None:
-            st.button(advice.action, key=f"again:{run.id}", type="primary", on_click=launch, args=(config,))
+            token = f"again:{run.id}:{run.version}"
+            st.button(advice.action, key=token, type="primary", on_click=launch, args=(config, token))
         if run.error or run.error_detail:
             with st.popover(_("Details"), type="tertiary"):
                 st.caption(_("As the training process put it, in English:"))

@@ -23,7 +23,7 @@ _CAN_PAUSE = (RunState.STARTING, RunState.RUNNING)
 
 def show(store: Store, run: Run) -> None:
     """Heading, error, buttons, live view."""
-    notice = st.session_state.pop(_NOTICE, None)
+    notice = st.session_state.pop(_NOTICE, None) or form.take_problem()
     if notice:
         st.toast(notice, icon=":material/info:")
     st.markdown(f"### {escape(run.title)} {names.state_badge(run.state.value)}", anchors=False)
@@ -48,7 +48,7 @@ def summary(run: Run) -> str:
     ]
     if run.parameters:
         parts.insert(2, _("{n} parameters").format(n=f"{run.parameters:,}"))
-    for field in ("schedule", "weight_decay", "augment", "precision", "val_fraction", "patience"):
+    for field in ("schedule", "weight_decay", "augment", "precision", "val_fraction", "patience", "init", "collection"):
         value = getattr(config, field)
         if value != getattr(default, field):
             parts.append(f"{names.setting(field)}: {value}")
@@ -150,6 +150,5 @@ def _copy(config: TrainConfig) -> None:
     state.put("run", None)
 
 
-def _relaunch(config: TrainConfig) -> None:
-    form.fill(config)
-    form.launch_now()
+def _relaunch(config: TrainConfig, token: str) -> None:
+    form.launch(lambda: config, token)

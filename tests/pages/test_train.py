@@ -213,14 +213,16 @@ def test_new_learning_rate_reaches_the_run(open_page: Callable, make_run: Callab
         assert db.execute("SELECT lr_wish FROM runs WHERE id = ?", (run.id,)).fetchone()[0] == 0.0005
 
 
-def test_settings_of_a_run_can_be_used_again(open_page: Callable, make_run: Callable[..., Run]) -> None:
-    config = TrainConfig(dataset="kmnist", epochs=4, seed=9, precision="bf16")
+def test_settings_of_a_run_can_be_used_again(open_page: Callable, make_run: Callable[..., Run], store: Store) -> None:
+    config = TrainConfig(dataset="kmnist", epochs=4, seed=9, precision="bf16", init="abcdefgh")
     app = open_page(TRAIN, run=make_run("finished", epochs=4, config=config).id)
     button(app, "copy:").click().run()
     assert {field: app.session_state[form.key(field)] for field in form.FIELDS} == {
         field: getattr(config, field) for field in form.FIELDS
     }
     assert "run" not in app.query_params
+    launch_button(app).click().run()
+    assert store.list()[0].config == config
 
 
 def test_list_is_newest_first_and_opens_a_run(open_page: Callable, make_run: Callable[..., Run]) -> None:
