@@ -101,7 +101,6 @@ def _spawn(store: Store) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env=env,
-            cwd=store.home,
         )
     _children.append(child)
     _children[:] = [c for c in _children if c.poll() is None]  # reap the dead, so that none stays a zombie

@@ -117,6 +117,7 @@ def _fail(store: Store, recorder: Any, kind: str, error: Exception, hint: dict[s
 
 def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], None] | None) -> None:
     from cnn_demo.data import DownloadProgress, load_dataset
+    from cnn_demo.runs import finetune
     from cnn_demo.runs.checkpoints import checkpoint_name, save_checkpoint
     from cnn_demo.runs.recorder import StoreControl
     from cnn_demo.training import CheckpointDue, EpochEnd, Finished, LrChanged, Paused, Progress, Resumed, Started, fit
@@ -144,8 +145,9 @@ def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], No
         return
     snapshot = _last_intact(store, run, recorder)
     plan = recorder.rewind(snapshot)
+    start, more = finetune.prepare(store, run, data, fresh=snapshot is None)
     last_test: dict[str, Any] = {}
-    for event in fit(config, dataset=data, control=control, resume=snapshot, lr_plan=plan):
+    for event in fit(config, dataset=data, control=control, resume=snapshot, start=start, more=more, lr_plan=plan):
         if isinstance(event, Started):
             recorder.started(event, versions())
         elif isinstance(event, Progress):
@@ -171,6 +173,7 @@ def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], No
         elif isinstance(event, LrChanged):
             recorder.mark("lr", event.step, event.epoch, event.lr)
         elif isinstance(event, Finished):
+            finetune.measure_after(store, run, data, more)
             recorder.end(RunState.STOPPED if event.reason == "stopped" else RunState.FINISHED)
         if on_event:
             on_event(event)

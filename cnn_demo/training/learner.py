@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnn_demo.config import TrainConfig
+from cnn_demo.config import ConfigError, TrainConfig
 from cnn_demo.data import Dataset, DatasetSpec, Resident, Split, normalise, stratified_split
 from cnn_demo.models import count_parameters, create_model
 from cnn_demo.training.device import (
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 # Below this many steps the minute that the compiler takes is not earned back.
 _COMPILE_FROM_STEPS = 2000
+COLLECTION_SHARE = 0.2  # of an epoch's samples: the drawings that were corrected; the rest is the data set, replayed
 
 
 class Learner:
@@ -35,7 +36,9 @@ class Learner:
         ConfigError: the device or the precision is not to be had on this machine.
     """
 
-    def __init__(self, config: TrainConfig, data: Dataset) -> None:
+    def __init__(
+        self, config: TrainConfig, data: Dataset, start: dict[str, Tensor] | None = None, more: Split | None = None
+    ) -> None:
         self.config = config
         self.device = resolve_device(config.device)
         check_precision(config, self.device)
@@ -44,13 +47,15 @@ class Learner:
         if self.device.type == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = True
             torch.backends.cudnn.allow_tf32 = True
-        self._load(data)
+        self._load(data, more)
         torch.manual_seed(config.seed)
         model = create_model(
             config.model, channels=data.spec.channels, size=data.spec.size, classes=len(data.spec.classes)
         )
         memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
         self.model = model.to(self.device, memory_format=memory_format).train()  # type: ignore[call-overload]
+        if start is not None:
+            self._start_from(start)
         self.parameters = count_parameters(self.model)
         self.optimizer = torch.optim.Adam(
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
@@ -59,7 +64,13 @@ class Learner:
         self._forward = self._loss_and_hits
         self.compiled = self._wants_compiling() and self._compile()
 
-    def _load(self, data: Dataset) -> None:
+    def _start_from(self, weights: dict[str, Tensor]) -> None:
+        try:
+            self.model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ConfigError("init", self.config.init, f"weights of a {self.config.model}: {error}") from error
+
+    def _load(self, data: Dataset, more: Split | None) -> None:
         train, held_out = data.train, None
         if self.config.val_fraction:
             train, held_out = stratified_split(data.train, self.config.val_fraction, self.config.seed)
@@ -70,7 +81,9 @@ class Learner:
             self.transform = Handwriting(data.spec, seed=self.config.seed, device=self.device)
             extra = self.transform.extra()
             if extra is not None:
-                train = Split(torch.cat([train.images, extra.images]), torch.cat([train.labels, extra.labels]))
+                train = train.join(extra)
+        if more is not None and len(more):
+            train = train.join(repeated(more, len(train)))
         layout = self.config.channels_last
         self.train = Resident(train, data.spec, self.device, channels_last=layout)
         self.test = Resident(data.test, data.spec, self.device, channels_last=layout)
@@ -99,6 +112,8 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         # A compiled graph is made for one shape; the short last batch takes the plain road.
         forward = self._forward if len(index) == self.config.batch_size else self._loss_and_hits
+        if self.compiled:
+            torch.compiler.cudagraph_mark_step_begin()
         loss, hits = forward(images, labels)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
@@ -196,6 +211,15 @@ class Learner:
             }
         if scaler:
             self.scaler.load_state_dict(scaler)
+
+
+def repeated(few: Split, beside: int) -> Split:
+    """Samples repeated in turn, so that beside ``beside`` others they make up :data:`COLLECTION_SHARE` of an epoch.
+
+    A few drawings among thousands of images would otherwise hardly ever be seen. There are at least as many as given.
+    """
+    count = max(len(few), round(beside * COLLECTION_SHARE / (1 - COLLECTION_SHARE)))
+    return few.take(torch.arange(count) % len(few))
 
 
 def largest_batch(config: TrainConfig, spec: DatasetSpec, start: int) -> int | None:

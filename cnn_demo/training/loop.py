@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cnn_demo.config import CHECKPOINT_STEPS, TrainConfig
-from cnn_demo.data import Dataset, load_dataset
+from cnn_demo.data import Dataset, Split, load_dataset
 from cnn_demo.training.control import Control
 from cnn_demo.training.device import is_out_of_memory, memory_in_use
 from cnn_demo.training.errors import OutOfMemory, ResumeError, TrainingDiverged
@@ -42,6 +42,8 @@ def fit(
     dataset: Dataset | None = None,
     control: Control | None = None,
     resume: Snapshot | None = None,
+    start: dict[str, Tensor] | None = None,
+    more: Split | None = None,
     lr_plan: Sequence[tuple[int, float]] = (),
     checkpoint_steps: Sequence[int] = CHECKPOINT_STEPS,
 ) -> Iterator[Event]:
@@ -61,6 +63,9 @@ def fit(
         dataset: the data, when already loaded; else ``load_dataset(config.dataset)``.
         control: stop, pause and learning-rate wishes, looked at before every step.
         resume: a snapshot to go on from.
+        start: a ``state_dict`` to begin with instead of fresh weights (fine-tuning).
+        more: samples to mix in besides the data set's, repeated to a fixed share of an epoch
+            (:data:`cnn_demo.training.learner.COLLECTION_SHARE`). A resumed run needs the same ones again.
         lr_plan: ``(step, lr)`` pairs: base learning rates that were set after ``step`` in an earlier life of this run
             and that come after the snapshot; they are applied at the same steps again.
         checkpoint_steps: optimiser steps at which a checkpoint is due, besides the end of each epoch.
@@ -69,7 +74,7 @@ def fit(
         Events, see ``cnn_demo.training.events``.
 
     Raises:
-        ConfigError: the device or precision is not to be had here.
+        ConfigError: the device or precision is not to be had here, or ``start`` is of another model.
         OutOfMemory: the batch does not fit; says which would.
         TrainingDiverged: the loss became infinite or NaN.
         ResumeError: the snapshot is of another run.
@@ -77,7 +82,8 @@ def fit(
     """
     data = dataset if dataset is not None else load_dataset(config.dataset)
     try:
-        yield from _Loop(config, data, control or Control(), dict(lr_plan), frozenset(checkpoint_steps)).run(resume)
+        learner = Learner(config, data, start, more)
+        yield from _Loop(config, learner, control or Control(), dict(lr_plan), frozenset(checkpoint_steps)).run(resume)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error) or isinstance(error, OutOfMemory):
             raise
@@ -91,13 +97,13 @@ class _Loop:
     def __init__(
         self,
         config: TrainConfig,
-        data: Dataset,
+        learner: Learner,
         control: Control,
         lr_plan: dict[int, float],
         checkpoint_steps: frozenset[int],
     ) -> None:
         self.config, self.control, self.lr_plan, self.checkpoint_steps = config, control, lr_plan, checkpoint_steps
-        self.learner = Learner(config, data)
+        self.learner = learner
         self.train_n = len(self.learner.train)
         if self.train_n == 0:
             raise ValueError(f"data set {config.dataset!r} has no training samples")

@@ -1,0 +1,169 @@
+"""Fine-tuning: where a run's first weights and its extra samples come from, and what the training changed.
+
+Both are copied into the run's folder when it first starts, so that a resumed run finds them as they were, whatever has
+become of the other run or of the collection since.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnn_demo.config import ConfigError
+from cnn_demo.runs.records import Run, RunNotFound
+from cnn_demo.runs.store import Store
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cnn_demo.data import Dataset, Split
+    from cnn_demo.runs.checkpoints import LoadedModel
+
+DRAWINGS, REPORT = "collection.safetensors", "before-after.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Accuracy (0 to 1) on ``n`` samples."""
+
+    accuracy: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeAfter:
+    """What fine-tuning changed.
+
+    Attributes:
+        dataset: whose test split was measured.
+        origin: the data set that the first weights were trained on.
+        test_before, test_after: on the test split; ``after`` is None until the run has ended.
+        drawings_before, drawings_after: on the collected drawings, which were trained on; None where there are none.
+    """
+
+    dataset: str
+    origin: str
+    test_before: Score
+    drawings_before: Score | None
+    test_after: Score | None = None
+    drawings_after: Score | None = None
+
+
+def load_origin(store: Store, init: str) -> LoadedModel:
+    """The model that ``TrainConfig.init`` names.
+
+    Raises:
+        ConfigError: there is no such run.
+        CheckpointUnreadable: it has no such checkpoint, or its files are damaged.
+    """
+    from cnn_demo.runs.checkpoints import load_model, load_shipped
+
+    if init == "shipped":
+        return load_shipped()
+    run_id, _, step = init.partition("@")
+    try:
+        return load_model(store, run_id, int(step) if step else None)
+    except RunNotFound as error:
+        raise ConfigError("init", init, "a run that is still here") from error
+
+
+def prepare(store: Store, run: Run, data: Dataset, *, fresh: bool) -> tuple[dict[str, Tensor] | None, Split | None]:
+    """What :func:`cnn_demo.training.fit` needs as ``start`` and ``more``.
+
+    Args:
+        store: the run store.
+        run: the run that starts or goes on.
+        data: its data set.
+        fresh: it starts from step 0; else the weights come from a checkpoint of its own, and ``start`` is None.
+
+    Raises:
+        ConfigError: the run or the collection that is named is not here, or does not fit.
+        CheckpointUnreadable: the first weights cannot be read.
+    """
+    config = run.config
+    more = _drawings(store, run, data) if config.collection else None
+    if not config.init or not fresh:
+        return None, more
+    origin = load_origin(store, config.init)
+    if origin.config.model != config.model:
+        raise ConfigError("model", config.model, f"{origin.config.model}, as in {config.init}")
+    if (origin.spec.classes, origin.spec.size) != (data.spec.classes, data.spec.size):
+        raise ConfigError("dataset", config.dataset, f"one with the classes of {origin.config.dataset}")
+    _measure_before(store.folder(run.id), origin, data, more)
+    return origin.model.state_dict(), more
+
+
+def _drawings(store: Store, run: Run, data: Dataset) -> Split:
+    from safetensors.torch import load_file, save_file
+
+    from cnn_demo.data import Split
+    from cnn_demo.data.collection import Collection
+
+    path = store.folder(run.id) / DRAWINGS
+    if not path.is_file():
+        split = Collection(store.home / "collection", run.config.collection).split(data.spec)
+        if not len(split):
+            raise ConfigError("collection", run.config.collection, "a collection with drawings for this data set")
+        draft = path.with_suffix(".draft")
+        save_file({"images": split.images.contiguous(), "labels": split.labels}, draft)
+        draft.replace(path)
+    kept = load_file(path)
+    return Split(kept["images"], kept["labels"])
+
+
+def _measure_before(folder: Path, origin: LoadedModel, data: Dataset, more: Split | None) -> None:
+    report = BeforeAfter(
+        dataset=data.spec.name,
+        origin=origin.config.dataset,
+        test_before=_score(origin, data.test),
+        drawings_before=_score(origin, more) if more is not None else None,
+    )
+    _write(folder, report)
+
+
+def measure_after(store: Store, run: Run, data: Dataset, more: Split | None) -> None:
+    """Measure the last checkpoint of a fine-tuned run as its beginning was measured. Nothing for other runs."""
+    from cnn_demo.runs.checkpoints import load_model
+
+    before = read(store, run.id)
+    if before is None:
+        return
+    now = load_model(store, run.id)
+    drawings = _score(now, more) if more is not None else None
+    _write(
+        store.folder(run.id),
+        BeforeAfter(
+            before.dataset, before.origin, before.test_before, before.drawings_before, _score(now, data.test), drawings
+        ),
+    )
+
+
+def _score(model: LoadedModel, split: Split) -> Score:
+    from cnn_demo.data import Resident
+    from cnn_demo.training import evaluate
+
+    result = evaluate(model.model, Resident(split, model.spec, "cpu"))
+    return Score(result.accuracy, result.n)
+
+
+def _write(folder: Path, report: BeforeAfter) -> None:
+    draft = folder / f".{REPORT}"
+    draft.write_text(json.dumps(asdict(report), indent=1), encoding="utf-8")
+    draft.replace(folder / REPORT)
+
+
+def read(store: Store, run_id: str) -> BeforeAfter | None:
+    """The figures of a fine-tuned run; None for other runs, or before they are measured."""
+    try:
+        data: dict[str, Any] = json.loads((store.folder(run_id) / REPORT).read_text(encoding="utf-8"))
+        scores = {
+            name: Score(**data[name]) if data[name] else None
+            for name in ("test_before", "test_after", "drawings_before", "drawings_after")
+        }
+        before = scores.pop("test_before")
+        assert before is not None
+        return BeforeAfter(dataset=data["dataset"], origin=data["origin"], test_before=before, **scores)
+    except (OSError, ValueError, KeyError, TypeError, AssertionError):
+        return None
