@@ -21,6 +21,8 @@ CHECKPOINT_STEPS: tuple[int, ...] = (0, 10, 30, 100, 300)
 MAX_SEED = 2**32 - 1
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+_INIT = re.compile(r"|shipped|[A-Za-z0-9_-]{1,40}(@\d+)?")
+COLLECTION_NAME = re.compile(r"[a-z0-9]{8,32}")
 
 
 class ConfigError(ValueError):
@@ -77,7 +79,10 @@ class TrainConfig:
         channels_last: memory format of images and weights.
         compile: ``auto`` compiles with CUDA graphs on a CUDA device where the run is long enough to repay it, ``on``
             asks for it anywhere, ``off`` never.
-        init: where the weights come from: ``""`` for a fresh start from ``seed``, else a run id to fine-tune.
+        init: where the weights come from: ``""`` for a fresh start from ``seed``; ``shipped``, a run id (its last
+            checkpoint) or ``id@step`` to fine-tune.
+        collection: name of a collection of labelled drawings (``cnn_demo.data.collection``) to mix into the training
+            samples; ``""`` for none. They are repeated until they make up a fixed share of an epoch.
         notes: free words for people; no part of the computation.
     """
 
@@ -97,10 +102,11 @@ class TrainConfig:
     channels_last: bool = True
     compile: str = "auto"
     init: str = ""
+    collection: str = ""
     notes: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("dataset", "model", "init", "notes"):
+        for name in ("dataset", "model", "init", "collection", "notes"):
             if not isinstance(getattr(self, name), str):
                 raise ConfigError(name, getattr(self, name), "a text")
         if not self.dataset:
@@ -122,6 +128,10 @@ class TrainConfig:
         if self.patience and not self.val_fraction:
             raise ConfigError("patience", self.patience, "0, or a val_fraction above 0 to decide by")
         _one_of("compile", self.compile, ("auto", "on", "off"))
+        if not _INIT.fullmatch(self.init):
+            raise ConfigError("init", self.init, "nothing, shipped, a run id, or a run id and a step as id@step")
+        if self.collection and not COLLECTION_NAME.fullmatch(self.collection):
+            raise ConfigError("collection", self.collection, "the name of a collection: 8 to 32 letters and digits")
 
     def to_dict(self) -> dict[str, Any]:
         """The config as plain data for JSON."""

@@ -7,7 +7,7 @@ Cortes, Burges, the MNIST page). A drawing meets a network trained on them only 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,12 +89,15 @@ class Drawing:
         input: ``(1, C, H, W)`` float32, normalised by the spec.
         empty: nothing is drawn; ``input`` is then blank.
         notes: what people may want to know: keys of :data:`NOTES`.
+        crop: top, left, bottom, right (the last two exclusive) of the stage ``crop`` in the stage ``ink``; None where
+            there is none.
     """
 
     stages: tuple[Stage, ...]
     input: Tensor
     empty: bool
     notes: tuple[str, ...]
+    crop: tuple[int, int, int, int] | None = None
 
     def stage(self, name: str) -> Stage:
         """One stage by name.
@@ -157,7 +160,8 @@ def _digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawi
         found.append("dot")
     elif max(crop.shape) < _TINY * max(ink.shape):
         found.append("tiny")
-    return _drawing({**pictures, "crop": crop, "box": box, "centred": inks.centre_in_field(box)}, spec, found + notes)
+    pictures |= {"crop": crop, "box": box, "centred": inks.centre_in_field(box)}
+    return replace(_drawing(pictures, spec, found + notes), crop=(top, left, bottom, right))
 
 
 def _inspect(ink: Grey) -> tuple[Grey, list[str]]:

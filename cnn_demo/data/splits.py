@@ -29,6 +29,10 @@ class Split:
         chosen = torch.as_tensor(index)
         return Split(self.images[chosen], self.labels[chosen])
 
+    def join(self, other: Split) -> Split:
+        """These samples and then those of another split of the same shape."""
+        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
+
 
 def every_fifth(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The fixed split of MNIST-mini: indices of the training samples and of the test samples, both ascending.
