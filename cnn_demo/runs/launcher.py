@@ -85,9 +85,10 @@ def _spawn(store: Store) -> None:
     path = store.home / "worker.log"
     if path.exists() and path.stat().st_size > _LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
+    root = Path(__file__).resolve().parents[2]  # importable also where the package was not installed
     env = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")])),
     }
     command = [sys.executable, "-m", "cnn_demo.runs.worker", "--home", str(store.home)]
     with path.open("ab") as log:

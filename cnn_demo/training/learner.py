@@ -79,7 +79,7 @@ class Learner:
             from cnn_demo.data.augment import Handwriting  # only a run that augments pays for it
 
             self.transform = Handwriting(data.spec, seed=self.config.seed, device=self.device)
-            extra = self.transform.extra()
+            extra = self.transform.extra(train)
             if extra is not None:
                 train = train.join(extra)
         if more is not None and len(more):
@@ -144,7 +144,7 @@ class Learner:
         return self.config.compile == "on"
 
     def _compile(self) -> bool:
-        """Compile forward and loss, with CUDA graphs on a GPU. A failure leaves the eager road, and a line in the log."""
+        """Compile forward and loss, with CUDA graphs on a GPU. A failure leaves the eager road and says so."""
         if len(self.train) < self.config.batch_size:
             return False
         mode = "reduce-overhead" if self.device.type == "cuda" else "default"

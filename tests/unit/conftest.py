@@ -1,4 +1,4 @@
-"""Unit tests compute on one thread: tiny tensors gain nothing from more, and idle threads cost a busy machine dearly."""
+"""Unit tests compute on one thread: tiny tensors gain nothing from more, and a busy machine loses much."""
 
 from __future__ import annotations
 
