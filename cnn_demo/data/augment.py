@@ -34,15 +34,15 @@ class Ranges:
         untouched: part of the samples that stays as it is.
     """
 
-    rotation: float = 14.0
-    scale: float = 0.12
-    aspect: float = 0.12
-    shear: float = 0.22
-    translation: float = 1.6
-    elastic: float = 0.7
+    rotation: float = 10.0
+    scale: float = 0.1
+    aspect: float = 0.1
+    shear: float = 0.15
+    translation: float = 1.3
+    elastic: float = 0.5
     knots: int = 6
-    thinner: float = 0.45
-    thicker: float = 0.7
+    thinner: float = 0.35
+    thicker: float = 0.5
     untouched: float = 0.1
 
 
@@ -108,6 +108,10 @@ def _thickness(images: Tensor, amount: Tensor, ranges: Ranges) -> Tensor:
     return images + more * (thicker - images) + less * (thinner - images)
 
 
+STROKES = 0.4
+REINKED = 0.2
+
+
 class Handwriting:
     """What ``augment = "handwriting"`` means: a batch transform, and more training samples drawn by a synthetic pen."""
 
@@ -122,17 +126,20 @@ class Handwriting:
         self.spec, self.seed, self.device = spec, seed, torch.device(device)
         self.ranges = DIGITS if spec.digits else OTHERS
 
-    def extra(self) -> Split | None:
-        """Synthetic training samples, images ``(n, 1, 28, 28)`` uint8 on the host; None where there are none."""
+    def extra(self, train: Split) -> Split | None:
+        """More training samples, images ``(n, 1, 28, 28)`` uint8 on the host; None where there are none.
+
+        For digits: :data:`STROKES` synthetic ones for each of ``train``, and :data:`REINKED` of them written again.
+        """
         if not self.spec.digits:
             return None
+        from cnn_demo.data.reink import reink
         from cnn_demo.data.strokes import synthesize
 
-        return synthesize(round(self.spec.train_size * EXTRA), self.seed)
+        drawn = synthesize(round(len(train) * STROKES), self.seed)
+        again = reink(train, round(len(train) * REINKED), self.seed)
+        return Split(torch.cat([drawn.images, again.images]), torch.cat([drawn.labels, again.labels]))
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Augment a batch in [0, 1], see :func:`augment`."""
         return augment(images, self.ranges, generator)
-
-
-EXTRA = 0.6  # synthetic samples for each real one

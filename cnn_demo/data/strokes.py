@@ -130,15 +130,18 @@ def _tick(path: Path, dice: Dice) -> Path:
     return np.concatenate([path[:1] + way, path])
 
 
-def draw(paths: list[Path], pen: float, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Ink of a round pen of constant width along paths in pixels: ``(H, W)`` float32, 0 or 1."""
+def draw(paths: list[Path], pen: float, size: tuple[int, int], *, dotted: bool = False) -> NDArray[np.float32]:
+    """Ink of a round pen of constant width along paths in pixels: ``(H, W)`` float32, 0 or 1.
+
+    With ``dotted`` the pen is only set down on each point, for points that lie closer than it is wide, in any order.
+    """
     image = Image.new("L", (size[1], size[0]))
     ink = ImageDraw.Draw(image)
     half = pen / 2
     width = max(round(pen), 1)
     for path in paths:
         points = path.tolist()
-        if len(points) > 1:
+        if len(points) > 1 and not dotted:
             ink.line([x for point in points for x in point], fill=255, width=width)
         for x, y in points:
             ink.ellipse((x - half, y - half, x + half, y + half), fill=255)
@@ -148,13 +151,14 @@ def draw(paths: list[Path], pen: float, size: tuple[int, int]) -> NDArray[np.flo
 _FINE = 160  # longer side of a drawing before it is averaged down to 20: eight by eight samples a pixel
 
 
-def to_field(paths: list[Path], pen: float, fill: float) -> NDArray[np.float32]:
+def to_field(paths: list[Path], pen: float, fill: float, *, dotted: bool = False) -> NDArray[np.float32]:
     """What :func:`cnn_demo.data.drawing.prepare` makes of a digit on a 280-pixel pad, without painting the pad.
 
     Args:
         paths: pen paths in any unit.
         pen: width of the pen in pixels of the pad.
         fill: longer side of the pen's way as a part of the pad.
+        dotted: see :func:`draw`.
 
     Returns:
         ``(28, 28)`` float32 in [0, 1].
@@ -167,7 +171,7 @@ def to_field(paths: list[Path], pen: float, fill: float) -> NDArray[np.float32]:
     unit = fill * PAD / extent * scale
     placed = [(path - low) * unit + pen * scale / 2 for path in paths]
     wide, tall = ((high - low) * unit + pen * scale).tolist()
-    ink = draw(placed, pen * scale, (int(tall) + 2, int(wide) + 2))
+    ink = draw(placed, pen * scale, (int(tall) + 2, int(wide) + 2), dotted=dotted)
     top, left, bottom, right = inks.bounds(ink, inks.FAINT)
     return inks.centre_in_field(inks.fit_box(ink[top:bottom, left:right]))
 

@@ -146,7 +146,7 @@ def test_handwriting_adds_strokes_for_digits_only() -> None:
     assert mini.ranges is DIGITS
     clothes = Handwriting(get_spec("fashion-mnist"), seed=0)
     assert clothes.ranges is OTHERS
-    assert clothes.extra() is None
+    assert clothes.extra(load_dataset("mnist-mini").test) is None
     images = torch.rand(4, 1, 28, 28)
     assert torch.equal(clothes(images, dice()), augment(images, OTHERS, dice()))
 
