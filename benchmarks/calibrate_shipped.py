@@ -1,6 +1,6 @@
 """Calibrate the shipped model's confidence, and print how often it is wrong about what is a digit.
 
-Needs the full MNIST (CNN_DEMO_DATA names its folder). Writes ``confidence.json`` beside the shipped weights. The
+Needs the full MNIST (CNN_DEMO_DATA names its folder). Writes ``calibration.json`` beside the shipped weights. The
 temperature and the threshold come from MNIST's training images and synthetic strokes alone; the rates printed are those
 on MNIST's 10,000 test images, on synthetic strokes of another seed, and on signs that the calibration never saw.
 """
@@ -37,7 +37,7 @@ def main() -> None:
     data = load_dataset("mnist", download=False)
     model = load_shipped().model
     calibration = calibrate(model, data, n=4000)
-    calibration.save(SHIPPED / "confidence.json")
+    calibration.save(SHIPPED / "calibration.json")
     print(calibration)
     report("MNIST test", data.test, model, data, calibration)
     report("strokes, styles of the training", synthesize(4000, 4711), model, data, calibration)
