@@ -30,7 +30,8 @@ _STYLE = """
   [class*="st-key-open-run-"] button, [class*="st-key-open-run-"] button * {
     justify-content: flex-start; text-align: left;
   }
-  [class*="st-key-start-row-"] a { padding-left: 0; font-weight: 600; }
+  [class*="st-key-start-row-"] a { padding-left: 0; }
+  [class*="st-key-start-row-"] a p { font-size: 1rem; font-weight: 600; }
   /* Figures in a row (cnn_demo.ui.markup.figure_row). */
   .lab-figures > div { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem 1rem; }
   .lab-figures span { display: block; font-size: .875rem; opacity: .75; }
