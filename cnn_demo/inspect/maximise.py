@@ -39,8 +39,8 @@ class Ascent:
     jitter: int = 2
     blur: float = 0.5
     blur_every: int = 8
-    decay: float = 0.2
-    variation: float = 0.5
+    decay: float = 0.3
+    variation: float = 0.15
     seed: int = 0
     report: int = 8
 
@@ -52,7 +52,7 @@ class Ascending:
     Attributes:
         step, steps: done and in all.
         image: ``(C, H, W)`` float32, 0 to 1.
-        activation: mean of the channel's map for this image, without jitter.
+        activation: mean of the channel's map, or the logit, for this image, without jitter.
     """
 
     step: int
@@ -64,7 +64,7 @@ class Ascending:
 def maximise(
     model: nn.Module, spec: DatasetSpec, layer: str, channel: int, ascent: Ascent | None = None
 ) -> Iterator[Ascending]:
-    """Change an image step by step so that a channel's mean activation grows.
+    """Change an image step by step so that a channel's positive activations grow.
 
     The best place to measure is before the activation function (a convolution or a norm): behind a ReLU that is shut
     there is no gradient to follow.
@@ -94,7 +94,11 @@ def maximise(
         for step in range(1, ascent.steps + 1):
             dy, dx = torch.randint(-ascent.jitter, ascent.jitter + 1, (2,), generator=generator).tolist()
             moved = pixels.roll((dy, dx), (2, 3))
-            excited = maps((moved - mean) / std, grad=True, until=layer)[0, channel].mean()
+            seen = maps((moved - mean) / std, grad=True, until=layer)[0, channel]
+            with torch.enable_grad():
+                # Squares, so that strong answers count most: the mean of a linear filter would like plain white or
+                # black best. Where nothing is positive yet, the plain mean leads to where something is.
+                excited = seen.relu().square().mean() if bool((seen > 0).any()) else seen.mean()
             (uphill,) = torch.autograd.grad(excited, maps["input"])
             uphill = uphill.roll((-dy, -dx), (2, 3)) / std
             uphill = uphill / uphill.abs().mean().clamp(min=1e-12)  # so that the weights below mean the same anywhere

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -126,5 +127,5 @@ def table(name: str) -> np.ndarray:
 def _columns(count: int, h: int, w: int) -> int:
     """Across: a power of two for the usual channel numbers, wider than high."""
     best = max(1, round((count * 2.2 * (h + _GAP) / (w + _GAP)) ** 0.5))
-    power = 1 << (best - 1).bit_length()
+    power = 2 ** round(math.log2(best))
     return min(count, power) if count % power == 0 or count <= power else min(count, best)

@@ -29,7 +29,7 @@ def explore() -> None:
     left, middle, right = st.columns([2, 3, 3], gap="large")
     with left:
         channel.kernel(scene, layer, number)
-        channel.likes(network, layer, number)
+        channel.likes(network, scene, layer, number)
     with right:
         switches.show(network, scene, layer, number)
     with middle:

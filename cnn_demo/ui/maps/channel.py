@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui import names
+from cnn_demo.ui import i18n, names
 from cnn_demo.ui.i18n import _
 from cnn_demo.ui.maps import scenes
 from cnn_demo.ui.maps.networks import Network
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from cnn_demo.inspect.patches import PatchIndex
     from cnn_demo.inspect.scene import Scene
 
-_LAYER, _CHANNEL, _SEED, _BEST_IMAGE = "maps:layer", "maps:channel", "maps:seed", "maps:maximised"
+_LAYER, _CHANNEL, _GOAL, _SEED, _BEST_IMAGE = "maps:layer", "maps:channel", "maps:goal", "maps:seed", "maps:maximised"
+_STYLE = "<style>[class*='st-key-maps-'] img { image-rendering: pixelated; border-radius: 2px; }</style>"
 _PATIENCE = 2e11  # multiply-adds for which nobody is asked: some ten seconds on two cores
 
 
@@ -102,20 +103,21 @@ def search(network: Network, scene: Scene) -> PatchIndex | None:
             name=names.dataset(network.spec.name)))  # fmt: skip
         return None
     work = n * sum(layer.multiply_adds for layer in scene.layers)
-    label = _("Search all {n} images of {dataset}").format(n=f"{n:,}", dataset=names.dataset(network.spec.name))
+    label = _("Search all {n} images").format(n=f"{n:,}")
     if work > _PATIENCE and not st.button(
         label, icon=":material/search:",
-        help=_("Finds what excites every channel most. About {time} on this machine; done once a checkpoint.").format(
-            time=names.duration(work / 2e10)),
+        help=_("Finds what excites every channel most in {dataset}. Takes some {time}; done once a checkpoint.").format(
+            dataset=network.spec.name, time=names.duration(work / 2e10)),
     ):  # fmt: skip
         return None
     from cnn_demo.inspect.patches import channel_statistics, save_statistics
 
+    name = network.spec.name
     words = _("Looking at every image of {dataset}: {done} of {n}")
     bar = st.progress(0.0)
 
     def progress(done: int, total: int) -> None:
-        text = words.format(dataset=names.dataset(network.spec.name), done=f"{done:,}", n=f"{total:,}")  # type: ignore[union-attr]
+        text = words.format(dataset=name, done=f"{done:,}", n=f"{total:,}")
         bar.progress(done / total, text)
 
     found = channel_statistics(network.model, whole, network.spec, progress=progress)
@@ -156,7 +158,9 @@ def kernel(scene: Scene, layer: Layer, channel: int) -> None:
     words = caption.format(
         n=len(weight), kernel=" × ".join(map(str, weight.shape[1:])), limit=f"{np.abs(weight).max():.3g}"
     )
-    st.image(tiles.enlarged, caption=words)
+    st.html(_STYLE)
+    with st.container(key="maps-kernel"):
+        st.image(tiles.enlarged, caption=words)
 
 
 def patches(network: Network, layer: Layer, channel: int, found: PatchIndex) -> None:
@@ -213,7 +217,7 @@ def by_class(network: Network, layer: Layer, channel: int, found: PatchIndex) ->
         layer=part.response, n=f"{found.n:,}"))  # fmt: skip
 
 
-def likes(network: Network, layer: Layer, channel: int) -> None:
+def likes(network: Network, scene: Scene, layer: Layer, channel: int) -> None:
     """Gradient ascent from noise, with live progress; the result stays until another channel is chosen."""
     from cnn_demo.inspect.maximise import Ascent, maximise
 
@@ -221,16 +225,25 @@ def likes(network: Network, layer: Layer, channel: int) -> None:
     if network.spec is None or network.spec.channels != 1:
         st.caption(_("Only for small greyscale networks."))
         return
+    titles = {"channel": _("this channel")}
+    titles |= {
+        str(i): _("class {name}").format(name=scenes.class_name(network, i)) for i in range(len(network.classes))
+    }
+    st.session_state.setdefault(_SEED, 0)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.session_state.setdefault(_SEED, 0)
+        goal = st.selectbox(
+            _("Excite"), list(titles), key=_GOAL, width=150, format_func=i18n.worded(titles, titles.__getitem__)
+        )
         seed = int(st.number_input(_("Seed"), 0, 9999, key=_SEED, width=110))
         run = st.button(_("Climb"), icon=":material/trending_up:", help=_(
-            "Starts from noise and changes the pixels so that the mean of this channel's map grows, held back by "
-            "jitter, blur, decay and total variation. The same seed gives the same image."))  # fmt: skip
-    which = (network.key, layer.name, channel, seed)
+            "Starts from noise and changes the pixels so that this channel (or the logit of a class) answers more and "
+            "more, held back by jitter, blur, decay and total variation. The same seed gives the same image."
+        ))  # fmt: skip
+    target = (layer.name, channel) if goal == "channel" else (scene.layers[-1].name, int(goal))
+    which = (network.key, *target, seed)
     place, note = st.empty(), st.empty()
     if run:
-        for step in maximise(network.model, network.spec, layer.name, channel, Ascent(seed=seed)):
+        for step in maximise(network.model, network.spec, *target, Ascent(seed=seed)):
             _ascent(place, note, step)
         st.session_state[_BEST_IMAGE] = (which, step)
     elif st.session_state.get(_BEST_IMAGE, (None,))[0] == which:

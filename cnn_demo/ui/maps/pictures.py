@@ -26,14 +26,15 @@ def choose(network: Network) -> np.ndarray | None:
     wanted = state.get("input") or ""
     if st.session_state.get(_SOURCE) not in titles:
         st.session_state[_SOURCE] = wanted if wanted in titles else next(iter(titles))
-    st.segmented_control(
-        _("Image"), list(titles), key=_SOURCE, format_func=i18n.worded(titles, titles.__getitem__), required=True,
-        on_change=lambda: state.put("input", st.session_state[_SOURCE]),
-    )  # fmt: skip
-    source = st.session_state[_SOURCE]
-    if source == "drawing":
-        return _ready(network, st.session_state[DRAWING])
-    return _upload(network) if source == "upload" else _sample(network)
+    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+        st.segmented_control(
+            _("Image"), list(titles), key=_SOURCE, format_func=i18n.worded(titles, titles.__getitem__), required=True,
+            on_change=lambda: state.put("input", st.session_state[_SOURCE]),
+        )  # fmt: skip
+        source = st.session_state[_SOURCE]
+        if source == "sample":
+            return _sample(network)
+    return _upload(network) if source == "upload" else _ready(network, st.session_state[DRAWING])
 
 
 def move(image: np.ndarray) -> np.ndarray:
@@ -45,13 +46,17 @@ def move(image: np.ndarray) -> np.ndarray:
     with st.expander(_("Move the image and watch the maps follow"), icon=":material/open_with:"):
         side = image.shape[1]
         reach = max(1, side // 3)
-        values: dict[str, Any] = {
-            "right": _slider("right", _("Shift right (pixels)"), -reach, reach, 1),
-            "down": _slider("down", _("Shift down (pixels)"), -reach, reach, 1),
-            "angle": _slider("angle", _("Rotate (degrees)"), -180, 180, 5),
-            "scale": _slider("scale", _("Scale"), 0.4, 2.0, 0.05),
-            "noise": _slider("noise", _("Noise (standard deviation, of black to white)"), 0.0, 0.5, 0.02),
+        sliders = {
+            "right": (_("Shift right (pixels)"), -reach, reach, 1),
+            "down": (_("Shift down (pixels)"), -reach, reach, 1),
+            "angle": (_("Rotate (degrees)"), -180, 180, 5),
+            "scale": (_("Scale"), 0.4, 2.0, 0.05),
+            "noise": (_("Noise (white = 1)"), 0.0, 0.5, 0.02),
         }
+        values: dict[str, Any] = {}
+        for column, (name, (label, low, high, step)) in zip(st.columns(5), sliders.items(), strict=True):
+            with column:
+                values[name] = _slider(name, label, low, high, step)
         st.button(_("As it was"), on_click=_reset, icon=":material/undo:", disabled=values == _MOVES)
     return move(torch.from_numpy(np.ascontiguousarray(image)), Motion(**values)).numpy()
 
@@ -136,15 +141,12 @@ def _place(spec: DatasetSpec, counts: list[int]) -> tuple[int, int]:
     st.session_state[_LABEL], st.session_state[_NUMBER] = label, number
     options = list(range(len(counts)))
     titles = [_(name) for name in spec.classes]
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        st.pills(
-            _("Class"), options, key=_LABEL, format_func=lambda i: titles[i], required=True, on_change=_remember,
-        )  # fmt: skip
-        st.number_input(
-            _("Sample, of {n}").format(n=f"{counts[label]:,}"), 0, counts[label] - 1, key=_NUMBER, on_change=_remember,
-            width=150, help=_("Its number among the test images of this class in {dataset}.").format(
-                dataset=names.dataset(spec.name)),
-        )  # fmt: skip
+    st.pills(_("Class"), options, key=_LABEL, format_func=lambda i: titles[i], required=True, on_change=_remember)
+    st.number_input(
+        _("Sample, of {n}").format(n=f"{counts[label]:,}"), 0, counts[label] - 1, key=_NUMBER, on_change=_remember,
+        width=150, help=_("Its number among the test images of this class in {dataset}.").format(
+            dataset=names.dataset(spec.name)),
+    )  # fmt: skip
     return label, number
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui import names
 from cnn_demo.ui.i18n import _
 from cnn_demo.ui.maps import pictures, scenes
 from cnn_demo.ui.maps.networks import Network
@@ -70,7 +69,7 @@ def _accuracy(network: Network, ablation: Ablation, now: ClassAccuracy) -> None:
     before = ablation.baseline
     st.metric(
         _("Accuracy on {n} test images of {dataset}").format(
-            n=f"{ablation.n:,}", dataset=names.dataset(network.spec.name)),
+            n=f"{ablation.n:,}", dataset=network.spec.name),
         f"{now.overall:.2%}", f"{(now.overall - before.overall) * 100:+.2f} %",
     )  # fmt: skip
     classes = [scenes.class_name(network, i) for i in range(len(network.classes))]

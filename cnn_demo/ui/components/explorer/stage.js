@@ -4,14 +4,14 @@ const GAP = 3;
 const NAMED = 20; // so many features at most are drawn large, with their names if they are classes
 
 // Tiles across and the integer zoom with which a layer fills a width best. Powers of two across, so that rows compare.
-function layout(layer, width, least = 44) {
+function layout(layer, width) {
   const [count, height, breadth] = extent(layer);
   if (breadth === 1 && count <= NAMED) return grid(count, 1, 1, Math.min(46, Math.floor(width / Math.min(count, 10)) - GAP), 10);
   let best = null;
   for (let zoom = 1; zoom <= 14; zoom++) {
     const tile = breadth * zoom;
     if (zoom > 1 && (tile > 112 || height * zoom > 112)) break;
-    if (breadth > 1 && tile < least && breadth * (zoom + 1) <= Math.min(112, width)) continue;
+    if (breadth > 1 && tile < 44 && breadth * (zoom + 1) <= Math.min(112, width)) continue;
     const fit = Math.max(1, Math.floor((width + GAP) / (tile + GAP)));
     const columns = Math.min(count, 2 ** Math.floor(Math.log2(fit)), breadth === 1 ? 32 : 16);
     const used = columns * (tile + GAP) - GAP;
@@ -21,12 +21,23 @@ function layout(layer, width, least = 44) {
   return grid(count, height, breadth, best.zoom, best.columns);
 }
 
-function grid(count, height, breadth, zoom, columns) {
+// The same in little room: the largest zoom with which everything fits a box; wider than the box where nothing does.
+function dense(layer, width, tall) {
+  const [count, height, breadth] = extent(layer);
+  for (let zoom = Math.max(1, Math.floor(72 / breadth)); zoom >= 1; zoom--) {
+    const columns = Math.max(1, Math.floor((width + 1) / (breadth * zoom + 1)));
+    const place = grid(count, height, breadth, zoom, columns, 1);
+    if (place.height <= tall) return place;
+  }
+  return grid(count, height, breadth, 1, Math.ceil(Math.sqrt((count * (height + 1) * width) / ((breadth + 1) * tall))), 1);
+}
+
+function grid(count, height, breadth, zoom, columns, gap = GAP) {
   columns = Math.min(count, columns);
   const rows = Math.ceil(count / columns);
   return {
-    zoom, columns, rows, stepX: breadth * zoom + GAP, stepY: height * zoom + GAP, tileX: breadth * zoom, tileY: height * zoom,
-    width: columns * (breadth * zoom + GAP) - GAP, height: rows * (height * zoom + GAP) - GAP,
+    zoom, columns, rows, stepX: breadth * zoom + gap, stepY: height * zoom + gap, tileX: breadth * zoom, tileY: height * zoom,
+    width: columns * (breadth * zoom + gap) - gap, height: rows * (height * zoom + gap) - gap,
   };
 }
 
@@ -41,9 +52,9 @@ class Stage {
     this.element = make("div", { class: "stage", "aria-label": label, "data-layer": layer.name }, this.picture, this.sheet);
   }
 
-  draw(width, grey, least) {
+  draw(place, grey) {
     const { scene, layer } = this;
-    const place = (this.place = layout(layer, width, least));
+    this.place = place;
     for (const canvas of [this.picture, this.sheet]) { canvas.width = place.width; canvas.height = place.height; }
     const numbers = valuesOf(scene, layer);
     const [, height, breadth] = extent(layer);
@@ -167,9 +178,10 @@ class Stage {
 
   // Two lines, light in dark, so that it shows on any colour.
   frame(context, x, y, width, height, colour) {
+    const thin = Math.min(this.place.tileX, this.place.tileY) < 20;
     context.lineWidth = 3; context.strokeStyle = "rgba(0,0,0,.65)";
-    context.strokeRect(x - 0.5, y - 0.5, width + 1, height + 1);
-    context.lineWidth = 1.5; context.strokeStyle = colour;
+    if (!thin) context.strokeRect(x - 0.5, y - 0.5, width + 1, height + 1);
+    context.lineWidth = thin ? 1 : 1.5; context.strokeStyle = colour;
     context.strokeRect(x - 0.5, y - 0.5, width + 1, height + 1);
   }
 }

@@ -54,6 +54,7 @@ class Explorer {
   buildRibbon() {
     const { words, scene } = this;
     this.ribbon.setAttribute("aria-label", words.ribbon);
+    this.marked = undefined;
     this.ribbon.replaceChildren(...scene.layers.map((layer) => {
       const kind = KINDS.includes(layer.kind) ? layer.kind : "other";
       const field = layer.field, shown = this.target(layer.name);
@@ -117,7 +118,7 @@ class Explorer {
     const width = this.stack.clientWidth - parseFloat(getComputedStyle(this.stack).paddingLeft) - 10;
     if (width < 40 || (!force && width === this.width)) return;
     this.width = width;
-    for (const stage of this.stages.values()) stage.draw(width, "rgba(255,255,255,.75)");
+    for (const stage of this.stages.values()) stage.draw(layout(stage.layer, width), "rgba(255,255,255,.75)");
     this.source = null;
     this.show(this.hovered ?? this.pinned);
   }
@@ -197,8 +198,7 @@ class Explorer {
     if (this.source !== read.source.name) {
       this.source = read.source.name;
       this.reads = new Stage(this.scene, { ...read.source, order: undefined, dead: [], silent: [] }, "");
-      const wide = extent(read.source)[2];
-      this.reads.draw(Math.max(280, 8 * (wide + GAP)), "transparent", 24);
+      this.reads.draw(dense(read.source, 280, 300), "transparent");
       this.reads.element.style.width = `min(100%, ${Math.min(280, this.reads.place.width)}px)`;
       this.reads.picture.style.width = "100%";
       this.readsBox.replaceChildren(this.reads.element);
@@ -214,9 +214,15 @@ class Explorer {
   }
 
   current(name) {
-    for (const button of this.ribbon.children)
-      if (button.dataset.layer === name) button.setAttribute("aria-current", "true");
-      else button.removeAttribute("aria-current");
+    if (name === this.marked) return;
+    this.marked = name;
+    for (const button of this.ribbon.children) {
+      if (button.dataset.layer !== name) { button.removeAttribute("aria-current"); continue; }
+      button.setAttribute("aria-current", "true");
+      const left = button.offsetLeft - this.ribbon.offsetLeft, right = left + button.offsetWidth;
+      if (left < this.ribbon.scrollLeft || right > this.ribbon.scrollLeft + this.ribbon.clientWidth)
+        this.ribbon.scrollLeft = left - this.ribbon.clientWidth / 3;
+    }
   }
 
   scrollTo(name, smooth) {

@@ -1,0 +1,170 @@
+"""The Feature maps page without a browser: networks, images, links, languages, what is refused."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from cnn_demo.data import load_dataset
+from cnn_demo.data.resident import normalise
+from cnn_demo.models import create_model
+from cnn_demo.ui.maps import channel, scenes
+
+PAGE = "pages/inspect/feature_maps.py"
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def small_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three hundred images instead of ten thousand; one thread, as in the unit tests."""
+    part = load_dataset("mnist-mini").test.take(torch.arange(300))
+    monkeypatch.setattr(channel, "_whole", lambda name: part)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: "/nonexistent")
+    torch.set_num_threads(1)
+
+
+def texts(app: AppTest) -> str:
+    found: list[Any] = [*app.markdown, *app.caption, *app.subheader, *app.title, *app.warning, *app.error, *app.info]
+    return "\n".join(str(element.value) for element in found)
+
+
+def test_a_sample_and_what_the_network_says(open_page: Open) -> None:
+    app = open_page(PAGE, net="untrained-cnn", sample="4-2")
+    torch.manual_seed(0)
+    model = create_model("cnn").eval()
+    data = load_dataset("mnist-mini")
+    index = (data.test.labels == 4).nonzero()[2]
+    with torch.no_grad():
+        probabilities = torch.softmax(model(normalise(data.test.images[index], data.spec))[0], 0)
+    best, share = int(probabilities.argmax()), float(probabilities.max())
+    assert f"**{best}** {share:.1%}" in texts(app)
+    assert "weights are random" in texts(app)
+    assert "What a channel has learnt" in texts(app)
+
+
+def test_in_chinese(open_page: Open) -> None:
+    app = open_page(PAGE, locale="zh-CN", net="untrained-cnn", unit="conv2,3,4,5")
+    assert app.title[0].value == "特征图"
+    assert "一个通道学到了什么" in texts(app)
+    english = re.findall(
+        r"[A-Za-z]{4,}", re.sub(r"relu\d|conv\d|mnist-mini|MNIST|PyTorch|gray|style.*", "", texts(app))
+    )
+    assert english == []
+
+
+def test_a_link_chooses_layer_and_channel(open_page: Open) -> None:
+    app = open_page(PAGE, net="untrained-cnn", unit="relu2,17,4,5")
+    assert app.selectbox(key="maps:layer").value == "conv2"
+    assert app.number_input(key="maps:channel").value == 17
+    nonsense = open_page(PAGE, net="untrained-cnn", unit="conv9,1,1,1", sample="12-9999", input="tea", step="x")
+    assert nonsense.selectbox(key="maps:layer").value == "conv1"
+
+
+def test_unknown_network(open_page: Open) -> None:
+    assert "There is no network **zzz** here." in texts(open_page(PAGE, net="zzz"))
+
+
+def test_order_and_scale(open_page: Open) -> None:
+    app = open_page(PAGE, net="untrained-cnn", sample="7-0")
+    for order in ("mean", "influence"):
+        app.selectbox(key="maps:order").set_value(order).run()
+        assert not app.exception
+    app.selectbox(key="maps:scale").set_value("channel").run()
+    assert not app.exception
+
+
+def test_moving_the_image_changes_the_answer(open_page: Open) -> None:
+    app = open_page(PAGE, net="untrained-cnn", sample="7-0")
+    before = texts(app)
+    app.slider(key="maps:move:angle").set_value(90).run()
+    assert texts(app) != before
+    next(button for button in app.button if button.label == "As it was").click().run()
+    assert app.slider(key="maps:move:angle").value == 0
+    assert texts(app) == before
+
+
+def test_the_last_drawing_is_the_input(open_page: Open) -> None:
+    drawing = np.zeros((280, 280, 4), np.uint8)
+    drawing[..., 3] = 255
+    drawing[60:220, 130:150, :3] = 255
+    app = open_page("pages/start/start.py")
+    app.session_state["drawing_image"] = drawing
+    app.query_params["net"] = "untrained-cnn"
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert app.session_state["maps:source"] == "drawing"
+    assert "The network says" in texts(app)
+
+
+def test_an_upload(open_page: Open) -> None:
+    app = open_page(PAGE, net="untrained-cnn", input="upload")
+    assert "Choose a picture" in texts(app)
+    picture = np.full((60, 60), 255, np.uint8)
+    picture[10:50, 25:32] = 0
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    app.file_uploader[0].upload("one.png", buffer.getvalue(), "image/png").run()
+    assert "The network says" in texts(app)
+    app.file_uploader[0].upload("broken.png", b"not a picture", "image/png").run()
+    assert "This picture cannot be used" in texts(app)
+    assert not app.exception
+
+
+def test_switching_channels_off(open_page: Open) -> None:
+    app = open_page(PAGE, net="untrained-cnn", unit="conv2,3,4,5")
+    app.toggle(key="maps:switches").set_value(True).run()
+    before = app.metric[0].value
+    next(button for button in app.button if button.label == "Switch channel 3 off").click().run()
+    chosen = app.multiselect[0]
+    assert chosen.value == [3]
+    chosen.set_value(list(range(64))).run()
+    assert "2,000 test images" in app.metric[0].label
+    assert app.metric[0].value != before  # everything off: the same answer for every image
+    assert not app.exception
+
+
+def test_the_image_a_class_likes(open_page: Open) -> None:
+    app = open_page(PAGE, net="untrained-cnn")
+    app.selectbox(key="maps:goal").set_value("3").run()
+    next(button for button in app.button if button.label == "Climb").click().run()
+    assert "Step 96 of 96" in texts(app)
+    assert not app.exception
+
+
+def test_statistics_are_kept_for_the_next_visitor(open_page: Open, runs_home: Path) -> None:
+    open_page(PAGE, net="untrained-cnn")
+    (kept,) = (runs_home / "channels").iterdir()
+    changed = kept.stat().st_mtime_ns
+    open_page(PAGE, net="untrained-cnn")
+    assert kept.stat().st_mtime_ns == changed
+
+
+def test_photographs_without_a_network(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*_args: object, **_kwargs: object) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    app = open_page(PAGE, net="imagenet")
+    assert "no route to host" in texts(app)
+    next(button for button in app.button if button.label == "Use random weights instead").click().run()
+    assert not app.exception
+    assert app.query_params["net"] == "imagenet-random"
+    assert "These weights are random" in texts(app)
+    assert "Only for small greyscale networks." in texts(app)
+
+
+def test_few_scenes_are_kept(open_page: Open) -> None:
+    app = open_page(PAGE, net="untrained-cnn", sample="1-0")
+    for number in range(5):
+        app.number_input(key="maps:number").set_value(number).run()
+    assert scenes.scene_of._info.max_entries == 3  # type: ignore[attr-defined]
