@@ -42,6 +42,13 @@ PAGES: tuple[Entry, ...] = (
         N_("Train a network"),
     ),
     Entry(
+        "pages/draw/draw.py",
+        N_("Draw"),
+        ":material/draw:",
+        N_("Write a digit with mouse or finger, see what the network makes of it, and ask why."),
+        N_("Draw a digit"),
+    ),
+    Entry(
         "pages/inspect/feature_maps.py",
         N_("Feature maps"),
         ":material/grid_view:",

@@ -1,0 +1,156 @@
+"""The answer: the winner large, the runner-up, how sure, all probabilities as bars; one card for each network."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+import streamlit as st
+
+from cnn_demo.ui import names
+from cnn_demo.ui.draw.readings import Answer
+from cnn_demo.ui.i18n import _
+
+# Notes that everybody may want to read; how a picture was inverted or evened out shows in the stages.
+_SAID = ("dot", "thin", "edge", "tiny", "several", "speck")
+
+
+def show(answers: list[Answer]) -> None:
+    """All cards in one piece of HTML: a stroke then costs the browser one element."""
+    cards = "".join(_card(answer) for answer in answers)
+    st.html(f'<div class="draw-cards" data-n="{len(answers)}">{cards}</div>')
+
+
+def _card(answer: Answer) -> str:
+    head = f"<header><b>{escape(answer.network.title)}</b><span>{escape(_subtitle(answer))}</span></header>"
+    if answer.reading is None:
+        return f'<article class="draw-card draw-off">{head}<p role="alert">{escape(answer.problem)}</p></article>'
+    verdict = answer.reading.verdict
+    kind = verdict.kind
+    more = _("Or pick a sample, or upload a photo.") if kind == "empty" else saying(answer)
+    from cnn_demo.data.drawing import NOTES  # brings torch, which has been loaded by now
+
+    found = [_(NOTES[note]) for note in (answer.drawing.notes if answer.drawing else ()) if note in _SAID]
+    notes = "".join(f"<li>{escape(note)}</li>" for note in found)
+    return (
+        f'<article class="draw-card draw-{kind}" data-kind="{kind}">{head}'
+        f'<div class="draw-top"><div class="draw-big" aria-hidden="true">{escape(_big(answer))}</div>'
+        f'<div class="draw-say" role="status"><b>{escape(headline(answer))}</b>'
+        f"<p>{escape(more)}</p></div></div>"
+        f"{_bars(answer)}{f'<ul>{notes}</ul>' if notes else ''}</article>"
+    )
+
+
+def _subtitle(answer: Answer) -> str:
+    """Which weights, and how good they are: accuracy with data set and n."""
+    network = answer.network
+    parts = []
+    if network.checkpoint is not None:
+        step, epoch = f"{network.checkpoint.step:,}", f"{network.checkpoint.epoch:.2g}"
+        parts.append(_("step {step} · epoch {epoch}").format(step=step, epoch=epoch))
+        dataset = network.run.config.dataset if network.run else ""
+        accuracy = names.accuracy(network.checkpoint.test_accuracy, network.checkpoint.test_n)
+        if accuracy:
+            parts.append(f"{dataset}: {accuracy}")
+    elif answer.loaded is not None:
+        test = answer.loaded.meta.get("test") or {}
+        accuracy = names.accuracy(test.get("accuracy"), test.get("n"))
+        if accuracy:
+            parts.append(f"{test.get('dataset', '')}: {accuracy}")
+    if network.following:
+        parts.append(_("training, followed live"))
+    return " · ".join(parts)
+
+
+def _big(answer: Answer) -> str:
+    assert answer.reading is not None
+    verdict = answer.reading.verdict
+    if verdict.kind == "empty":
+        return "✎"
+    return "?" if verdict.kind == "not_a_digit" else answer.word(verdict.top)
+
+
+def headline(answer: Answer) -> str:
+    """The verdict in a few words."""
+    assert answer.reading is not None
+    verdict = answer.reading.verdict
+    top, second = answer.word(verdict.top), answer.word(verdict.runner_up)
+    if verdict.kind == "empty":
+        return _("Draw something")
+    if verdict.kind == "not_a_digit":
+        if answer.spec.digits:
+            return _("This does not look like a digit")
+        return _("This looks like nothing in the data set")
+    if verdict.kind == "sure":
+        return _("Sure: {top}").format(top=top)
+    if verdict.kind == "torn":
+        return _("Torn between {top} and {second}").format(top=top, second=second)
+    return _("Unsure; perhaps {top}").format(top=top)
+
+
+def saying(answer: Answer) -> str:
+    """Probabilities, runner-up and entropy in a sentence."""
+    assert answer.reading is not None
+    verdict = answer.reading.verdict
+    top, second = answer.word(verdict.top), answer.word(verdict.runner_up)
+    share = percent(verdict.probabilities[verdict.top])
+    if verdict.kind == "not_a_digit":
+        first = _("It would have to be {top} ({share}).").format(top=top, share=share)
+    else:
+        first = _("{top}: {share}, then {second}: {second_share}.").format(
+            top=top, share=share, second=second, second_share=percent(verdict.probabilities[verdict.runner_up])
+        )
+    bits, most = f"{verdict.entropy_bits:.2f}", f"{math.log2(len(verdict.probabilities)):.2f}"
+    return first + " " + _("Entropy {bits} of {most} bits.").format(bits=bits, most=most)
+
+
+def percent(value: float) -> str:
+    """A probability for people; never 100% or 0% where it is not."""
+    if 0 < value < 0.001:
+        return "<0.1%"
+    if 0.999 < value < 1:
+        return ">99.9%"
+    return f"{value:.1%}"
+
+
+def _bars(answer: Answer) -> str:
+    assert answer.reading is not None
+    verdict = answer.reading.verdict
+    empty = verdict.kind == "empty"
+    rows = []
+    for label, value in enumerate(verdict.probabilities):
+        role = {verdict.top: " draw-first", verdict.runner_up: " draw-second"}.get(label, "") if not empty else ""
+        width = 0 if empty else value * 100
+        number = "–" if empty else percent(value)
+        rows.append(
+            f'<tr class="draw-row{role}"><th scope="row">{escape(answer.word(label))}</th>'
+            f'<td class="draw-track"><span style="width:{width:.2f}%"></span></td><td>{number}</td></tr>'
+        )
+    caption = escape(_("Probability of each class"))
+    return f'<table class="draw-bars"><caption>{caption}</caption><tbody>{"".join(rows)}</tbody></table>'
+
+
+def basis(answers: list[Answer]) -> str:
+    """What the words rest on, in Markdown: how often they are wrong, or that they are raw."""
+    lines = []
+    for answer in answers:
+        if answer.reading is None:
+            continue
+        name, known = answer.network.title, answer.calibration
+        if known is None:
+            if answer.network.following:
+                words = _("raw probabilities while it trains; it cannot say yet whether a drawing is a digit at all.")
+            elif answer.calibrating:
+                words = _("being calibrated, a few seconds; these are raw probabilities.")
+            else:
+                words = _("not calibrated; these are raw probabilities.")
+        else:
+            words = _(
+                "temperature {temperature}, fitted on {n} images of the training side. Of these, {alarms} fall below "
+                "the energy threshold and would wrongly be called no digit."
+            ).format(temperature=f"{known.temperature:.2f}", n=f"{known.digits:,}", alarms=f"{known.false_alarms:.1%}")
+            if known.signs:
+                words += " " + _("Of {n} synthetic letters, signs and scribbles, {misses} pass for digits.").format(
+                    n=f"{known.signs:,}", misses=f"{known.misses:.1%}")  # fmt: skip
+        lines.append(f"**{name.replace('*', '')}**: {words}")
+    return "\n\n".join(lines)

@@ -1,0 +1,170 @@
+"""What would change its mind: the digit turned, shifted, scaled, thickened, and the probabilities that follow."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cnn_demo.palette import MARK_COLOUR, TEST_COLOUR, TRAIN_COLOUR, VAL_COLOUR
+from cnn_demo.ui.draw.answer import percent
+from cnn_demo.ui.draw.pad import Picture, data_url
+from cnn_demo.ui.draw.readings import Answer
+from cnn_demo.ui.draw.why import which
+from cnn_demo.ui.i18n import _
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cnn_demo.inspect.variations import Variation
+
+_STILL: dict[str, float] = {"angle": 0, "right": 0, "down": 0, "scale": 1.0, "thickness": 0.0}
+_LINES = 4  # classes drawn in the curve
+_COLOURS = (TRAIN_COLOUR, TEST_COLOUR, VAL_COLOUR, "#a855f7")
+
+
+def show(answers: list[Answer], picture: Picture) -> None:
+    """Sliders, the digit as they leave it, its probabilities, and the curve over the angle."""
+    ready = [a for a in answers if a.reading is not None and a.drawing is not None and not a.drawing.empty]
+    if not ready:
+        st.caption(_("Draw something, then turn it, shift it, make it thicker, and watch the network waver."))
+        return
+    st.fragment(_look)(ready)
+
+
+def _look(answers: list[Answer]) -> None:
+    from cnn_demo.inspect.variations import ANGLES, Variation, probabilities
+
+    answer = which(answers, "draw:change-network")
+    assert answer.loaded is not None
+    assert answer.drawing is not None
+    sliders, result, curve = st.columns([4, 4, 5], gap="large")
+    with sliders:
+        values = _sliders()
+    now = Variation(**values)
+    turns = [Variation(**{**values, "angle": float(angle)}) for angle in ANGLES]
+    temperature = answer.calibration.temperature if answer.calibration else 1.0
+    p = probabilities(answer.loaded.model, answer.drawing, answer.spec, [Variation(), now, *turns], temperature)
+    with result:
+        _changed(answer, now, p[0], p[1])
+    with curve:
+        _curve(answer, list(ANGLES), p[2:].numpy(), values["angle"])
+    st.caption(
+        _(
+            "The sliders move what the network sees, after the preparation: on the pad, size and place would be undone "
+            "by cropping and centring. The curve asks the network for {n} angles in one batch."
+        ).format(n=len(ANGLES))
+    )
+
+
+def _sliders() -> dict[str, float]:
+    values = {
+        "angle": _slider("angle", _("Rotate (degrees, counter-clockwise)"), -180, 180, 5),
+        "right": _slider("right", _("Shift right (pixels of 28)"), -10, 10, 1),
+        "down": _slider("down", _("Shift down (pixels of 28)"), -10, 10, 1),
+        "scale": _slider("scale", _("Scale"), 0.3, 1.8, 0.05),
+        "thickness": _slider("thickness", _("Thicken (pixels of 28)"), -1.5, 3.0, 0.25),
+    }
+    st.button(_("As it was"), on_click=_reset, icon=":material/undo:", disabled=values == _STILL, key="draw:still")
+    return {name: float(value) for name, value in values.items()}
+
+
+def _slider(name: str, label: str, low: float, high: float, step: float) -> Any:
+    key = f"draw:change:{name}"
+    st.session_state.setdefault(key, _STILL[name])
+    return st.slider(label, low, high, step=step, key=key, persist_state="session")
+
+
+def _reset() -> None:
+    for name, value in _STILL.items():
+        st.session_state[f"draw:change:{name}"] = value
+
+
+def _changed(answer: Answer, now: Variation, before: Tensor, after: Tensor) -> None:
+    """The digit as it is now, the answer to it, and what has become of the classes that matter."""
+    import torch
+
+    from cnn_demo.inspect.variations import vary
+
+    assert answer.drawing is not None
+    spec = answer.spec
+    field = torch.from_numpy(np.ascontiguousarray(answer.drawing.stages[-1].image))
+    field = field[None] if field.ndim == 2 else field.permute(2, 0, 1)  # (C, H, W)
+    moved = (vary(field, [now])[0].clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    pixels = moved[0] if spec.channels == 1 else moved.transpose(1, 2, 0)
+    old, new = int(before.argmax()), int(after.argmax())
+    title = escape(_("What the network sees now"))
+    st.html(
+        f'<div class="draw-stages"><figure class="draw-key"><img src="{data_url(pixels)}" alt="{title}">'
+        f"<figcaption><span>{title}</span></figcaption></figure></div>"
+    )
+    if old == new:
+        words = _("Still **{new}**: {before} before, {after} now.")
+    else:
+        words = _("It was **{old}** ({before}); now it is **{new}** ({after}).")
+    st.markdown(words.format(
+        old=answer.word(old), new=answer.word(new), before=percent(float(before[old])), after=percent(float(after[new]))
+    ))  # fmt: skip
+    order = after.argsort(descending=True)[:3].tolist()
+    rows = "".join(
+        f'<tr class="draw-row{" draw-first" if label == new else ""}"><th scope="row">{escape(answer.word(label))}</th>'
+        f'<td class="draw-track"><span style="width:{float(after[label]) * 100:.2f}%"></span></td>'
+        f"<td>{percent(float(after[label]))}</td></tr>"
+        for label in order
+    )
+    caption = escape(_("The three most probable classes"))
+    st.html(f'<table class="draw-bars"><caption>{caption}</caption><tbody>{rows}</tbody></table>')
+
+
+def _curve(answer: Answer, angles: list[int], p: np.ndarray, here: float) -> None:
+    """Probability against the angle, for the classes that win somewhere."""
+    wins = np.bincount(p.argmax(1), minlength=p.shape[1]) + p.mean(0)
+    classes = [int(label) for label in np.argsort(-wins)[:_LINES] if p[:, label].max() > 0.02]
+    series: list[dict[str, Any]] = [
+        {
+            "type": "line", "name": answer.word(label), "showSymbol": False, "emphasis": {"disabled": True},
+            "data": [[angle, round(float(value) * 100, 2)] for angle, value in zip(angles, p[:, label], strict=True)],
+            "lineStyle": {"width": 2.5}, "itemStyle": {"color": _COLOURS[place % len(_COLOURS)]},
+        }
+        for place, label in enumerate(classes)
+    ]  # fmt: skip
+    if series:
+        series[0]["markLine"] = {
+            "symbol": "none", "silent": True, "animation": False, "label": {"show": False},
+            "lineStyle": {"color": MARK_COLOUR, "type": "dashed"}, "data": [{"xAxis": here}],
+        }  # fmt: skip
+    option = {
+        "animation": False,
+        "grid": {"left": 8, "right": 16, "top": 34, "bottom": 26, "containLabel": True},
+        "legend": {"top": 0, "icon": "roundRect", "itemWidth": 14, "itemHeight": 4},
+        "tooltip": {"trigger": "axis", "confine": True, "valueFormatter": "%.1f%%"},
+        "xAxis": {
+            "type": "value", "min": -180, "max": 180, "interval": 45, "name": _("Angle in degrees"),
+            "nameLocation": "middle", "nameGap": 26,
+        },
+        "yAxis": {"type": "value", "min": 0, "max": 100, "axisLabel": {"formatter": "{value}%"}},
+        "series": series,
+    }  # fmt: skip
+    runs = spans(angles, p.argmax(1).tolist())
+    words = _("{word} from {low}° to {high}°")
+    every = ", ".join(words.format(word=answer.word(label), low=low, high=high) for label, low, high in runs)
+    st.echarts_chart(option, key="draw:curve", height=330, alt=_("Probability against the angle:") + " " + every)
+    label, low, high = next(run for run in runs if run[1] <= 0 <= run[2])
+    st.caption(
+        _("Upright it reads {word}, and goes on doing so from {low}° to {high}°.").format(
+            word=answer.word(label), low=low, high=high
+        )
+    )
+
+
+def spans(angles: list[int], winners: list[int]) -> list[tuple[int, int, int]]:
+    """Runs of angles with one winner: (class, first angle, last angle)."""
+    runs: list[tuple[int, int, int]] = []
+    for angle, winner in zip(angles, winners, strict=True):
+        if runs and runs[-1][0] == winner:
+            runs[-1] = (winner, runs[-1][1], angle)
+        else:
+            runs.append((winner, angle, angle))
+    return runs

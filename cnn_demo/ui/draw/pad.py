@@ -1,0 +1,280 @@
+"""Where the picture comes from: the pad, a sample of the data set, or an upload. From there on all go the same way."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from cnn_demo.data.specs import DatasetSpec, get_spec
+from cnn_demo.locales import N_
+from cnn_demo.ui import i18n, names, state
+from cnn_demo.ui.i18n import _
+
+SIDE = 280
+LAST = "drawing_image"  # what other pages read: the last drawing or upload, (H, W, 4) uint8, or None
+_SOURCE, _WIDTH = "draw:source", "draw:width"
+_HISTORY, _MOUNT, _BASE = "draw:history", "draw:mount", "draw:base"
+_UPLOAD, _PROBLEM, _ROUND = "draw:upload", "draw:upload-problem", "draw:upload-round"
+_LABEL, _NUMBER = "draw:label", "draw:number"
+_STEPS = 60
+
+SOURCES: dict[str, str] = {"draw": N_("Draw"), "sample": N_("Sample"), "upload": N_("Upload")}
+# What is wrong with an upload, by the kinds of cnn_demo.data.pictures.DrawingError.
+UPLOAD_PROBLEMS: dict[str, str] = {
+    "too_many_bytes": N_("{name} is larger than 5 MB."),
+    "too_many_pixels": N_("{name} has more than 50 million pixels."),
+    "not_a_picture": N_("{name} is no PNG or JPEG picture, whatever its name says."),
+    "broken": N_("{name} is damaged and cannot be read to its end."),
+    "no_pixels": N_("{name} has no pixels."),
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is to be read.
+
+    Attributes:
+        image: ``(H, W, 4)``, ``(H, W, 3)`` or ``(H, W)`` uint8; None while there is nothing.
+        key: changes with the picture.
+        source: one of :data:`SOURCES`.
+    """
+
+    image: NDArray[np.uint8] | None
+    key: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The pad after a stroke: the strokes as Fabric.js keeps them, and the picture as a PNG; no picture when blank."""
+
+    strokes: dict[str, Any]
+    png: bytes | None
+
+
+_BLANK = Sheet({"objects": []}, None)
+
+
+def choose(spec: DatasetSpec | None) -> Picture:
+    """Show the source that is chosen and return its picture.
+
+    Args:
+        spec: the data set of the first network, for samples; None while no network is chosen.
+    """
+    titles = {name: _(title) for name, title in SOURCES.items()}
+    wanted = state.get("from") or ""
+    if st.session_state.get(_SOURCE) not in titles:
+        st.session_state[_SOURCE] = wanted if wanted in titles else "draw"
+    st.segmented_control(
+        _("Picture"), list(titles), key=_SOURCE, format_func=i18n.worded(titles, titles.__getitem__), required=True,
+        on_change=lambda: state.put("from", st.session_state[_SOURCE]), label_visibility="collapsed",
+        persist_state="session",
+    )  # fmt: skip
+    source = st.session_state[_SOURCE]
+    if source == "sample":
+        return _sample(spec or get_spec("mnist-mini"))
+    image = _upload() if source == "upload" else _draw()
+    return _picture(image, source)
+
+
+def _picture(image: NDArray[np.uint8] | None, source: str) -> Picture:
+    if image is None:
+        return Picture(None, f"{source}:nothing", source)
+    digest = hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=8).hexdigest()
+    return Picture(image, f"{source}:{digest}", source)
+
+
+# -- the pad ------------------------------------------------------------------------------------------------------
+
+
+def _draw() -> NDArray[np.uint8] | None:
+    from streamlit_drawable_canvas import st_canvas  # registers itself with the running server on import
+
+    history: list[Sheet] = st.session_state.setdefault(_HISTORY, [_BLANK])
+    mount = st.session_state.setdefault(_MOUNT, 0)
+    key = f"draw:pad:{mount}"
+    if key not in st.session_state:
+        # The pad is built anew (first visit, back from another page, after undo and clear) and given these strokes.
+        # While it stands, it must always be given the same ones.
+        st.session_state[_BASE] = history[-1].strokes
+    st.caption(_("With mouse, pen or finger:"))  # the pad's own toolbar appears over this line
+    result = st_canvas(
+        stroke_width=st.session_state.setdefault(_WIDTH, 18),
+        stroke_color="#ffffff",
+        background_color="#000000",
+        height=SIDE,
+        width=SIDE,
+        initial_drawing=st.session_state[_BASE],
+        return_image_data=True,
+        key=key,
+    )
+    _note(history, result)
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            _("Undo"), icon=":material/undo:", key="draw:undo", on_click=_undo, disabled=len(history) < 2,
+        )  # fmt: skip
+        st.button(
+            _("Clear"), icon=":material/delete_sweep:", key="draw:clear", on_click=_clear,
+            disabled=history[-1].png is None,
+        )  # fmt: skip
+    st.slider(
+        _("Pen width (pixels)"), 4, 40, key=_WIDTH, persist_state="session",
+        help=_("The pad is 280 pixels wide. Ten pixels of pen become one pixel for the network, roughly."),
+    )  # fmt: skip
+    image = None if history[-1].png is None else _pixels(history[-1].png)
+    st.session_state[LAST] = image
+    return image
+
+
+def _note(history: list[Sheet], result: Any) -> None:
+    """Remember a stroke that has come in."""
+    png = result.image_bytes
+    if png is None or png == history[-1].png:
+        return
+    strokes = dict(result.json_data or {})
+    if not strokes.get("objects"):
+        if history[-1].png is not None:  # the toolbar of the pad was used to undo or to reset
+            history.append(_BLANK)
+        return
+    history.append(Sheet(strokes, png))
+    del history[:-_STEPS]
+
+
+def _undo() -> None:
+    st.session_state[_HISTORY].pop()
+    st.session_state[_MOUNT] += 1
+
+
+def _clear() -> None:
+    st.session_state[_HISTORY].append(_BLANK)
+    st.session_state[_MOUNT] += 1
+
+
+def _pixels(png: bytes) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+# -- samples ------------------------------------------------------------------------------------------------------
+
+
+def _sample(spec: DatasetSpec) -> Picture:
+    """One test image by class and number; its place is in the URL as ``sample=3-17``, as on the Feature maps page."""
+    from cnn_demo.data import DatasetUnavailable
+    from cnn_demo.ui.maps.pictures import samples
+
+    try:
+        split, by_class = samples(spec.name)
+    except DatasetUnavailable:
+        if not spec.digits:
+            st.warning(
+                _("The data set {name} is not on this machine. A run on the Train page fetches it; drawing works now.")
+                .format(name=f"**{names.dataset(spec.name)}**"), icon="📦",
+            )  # fmt: skip
+            return Picture(None, "sample:nothing", "sample")
+        spec = get_spec("mnist-mini")
+        split, by_class = samples(spec.name)
+    label, number = _place([len(found) for found in by_class])
+    image = split.images[int(by_class[label][number])].numpy()  # (C, H, W)
+    pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+    show(pixels, _("Test image {number} of class {label}, {dataset}").format(
+        number=number, label=_(spec.classes[label]), dataset=names.dataset(spec.name)))  # fmt: skip
+    titles = [_(name) for name in spec.classes]
+    st.pills(
+        _("Class"), range(len(by_class)), key=_LABEL, format_func=lambda i: titles[i], required=True,
+        on_change=_remember,
+    )  # fmt: skip
+    st.number_input(
+        _("Sample, of {n}").format(n=f"{len(by_class[label]):,}"), 0, len(by_class[label]) - 1, key=_NUMBER,
+        on_change=_remember,
+    )  # fmt: skip
+    return Picture(pixels, f"sample:{spec.name}:{label}-{number}", "sample")
+
+
+def _place(counts: list[int]) -> tuple[int, int]:
+    label, _dash, number = (state.get("sample") or "").partition("-")
+    chosen = int(label) if label.isdecimal() else 7
+    chosen = min(chosen, len(counts) - 1)
+    place = min(int(number) if number.isdecimal() else 0, counts[chosen] - 1)
+    st.session_state[_LABEL], st.session_state[_NUMBER] = chosen, place
+    return chosen, place
+
+
+def _remember() -> None:
+    state.put("sample", f"{st.session_state[_LABEL]}-{st.session_state[_NUMBER]}")
+
+
+# -- uploads ------------------------------------------------------------------------------------------------------
+
+
+def _upload() -> NDArray[np.uint8] | None:
+    kept: tuple[str, NDArray[np.uint8]] | None = st.session_state.get(_UPLOAD)
+    box = st.container()
+    st.file_uploader(
+        _("A photo of a digit: PNG or JPEG, up to 5 MB"), ["png", "jpg", "jpeg"], max_upload_size=5,
+        key=f"draw:file:{st.session_state.setdefault(_ROUND, 0)}", on_change=_take,
+        help=_("Any size, dark on light or light on dark. The light may be uneven; only the ink is read."),
+    )  # fmt: skip
+    problem = st.session_state.get(_PROBLEM)
+    if problem:
+        st.error(_(UPLOAD_PROBLEMS.get(problem[0], UPLOAD_PROBLEMS["broken"])).format(name=f"`{problem[1]}`"))
+    with box:
+        if kept is not None:
+            show(kept[1], kept[0])
+            st.session_state[LAST] = kept[1]
+    return kept[1] if kept is not None else None
+
+
+def _take() -> None:
+    """Read the file that has just come; a bad one leaves the picture before it where it is."""
+    from cnn_demo.data.drawing import DrawingError, open_image
+
+    file = st.session_state.get(f"draw:file:{st.session_state[_ROUND]}")
+    if file is None:
+        return
+    try:
+        picture = open_image(file.getvalue())
+        picture.thumbnail((1024, 1024))
+        st.session_state[_UPLOAD] = (file.name, np.asarray(picture.convert("RGBA")))
+        st.session_state[_PROBLEM] = None
+    except DrawingError as error:
+        st.session_state[_PROBLEM] = (error.kind, file.name)
+    except (OSError, ValueError):
+        st.session_state[_PROBLEM] = ("broken", file.name)
+
+
+# -- showing ------------------------------------------------------------------------------------------------------
+
+
+def show(pixels: NDArray[np.uint8], caption: str) -> None:
+    """A picture at the pad's size, small ones with crisp pixels."""
+    from html import escape
+
+    look = "pixelated" if max(pixels.shape[:2]) <= 64 else "auto"
+    st.html(
+        f'<figure class="draw-shown"><img src="{data_url(pixels)}" alt="{escape(caption)}" '
+        f'style="image-rendering:{look}"><figcaption>{escape(caption)}</figcaption></figure>'
+    )
+
+
+def data_url(pixels: NDArray[np.uint8]) -> str:
+    """A picture as a ``data:`` URL (PNG)."""
+    return "data:image/png;base64," + base64.b64encode(png_of(pixels)).decode("ascii")
+
+
+def png_of(pixels: NDArray[np.uint8]) -> bytes:
+    """A picture as a PNG file."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, format="PNG", compress_level=1)
+    return out.getvalue()

@@ -1,0 +1,55 @@
+"""What there is to see of a drawing: the answer, and below it one of four closer looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from cnn_demo.locales import N_
+from cnn_demo.ui import i18n, state
+from cnn_demo.ui.draw import answer as answers_view
+from cnn_demo.ui.draw import change, correct, readings, stages, why
+from cnn_demo.ui.draw.networks import Network
+from cnn_demo.ui.draw.pad import Picture
+from cnn_demo.ui.draw.readings import Answer
+from cnn_demo.ui.i18n import _
+
+_KEY = "draw:look"
+TITLES: dict[str, str] = {
+    "stages": N_("From drawing to tensor"),
+    "why": N_("Why this answer"),
+    "change": N_("What would change its mind"),
+    "correct": N_("Correct the network"),
+}
+
+
+def answer(chosen: list[Network], picture: Picture) -> list[Answer]:
+    """Read the picture and show the answer."""
+    answers = readings.read(chosen, picture)
+    answers_view.show(answers)
+    with st.popover(_("How sure is “sure”?"), type="tertiary", icon=":material/help:"):
+        st.markdown(answers_view.basis(answers))
+    return answers
+
+
+def show(answers: list[Answer], picture: Picture) -> None:
+    """The closer look that is chosen."""
+    titles = {name: _(title) for name, title in TITLES.items()}
+    wanted = state.get("look") or ""
+    if st.session_state.get(_KEY) not in titles:
+        st.session_state[_KEY] = wanted if wanted in titles else "stages"
+    st.segmented_control(
+        _("A closer look"), list(titles), key=_KEY, format_func=i18n.worded(titles, titles.__getitem__), required=True,
+        on_change=lambda: state.put("look", st.session_state[_KEY]), label_visibility="collapsed",
+        persist_state="session",
+    )  # fmt: skip
+    _LOOKS[st.session_state[_KEY]](answers, picture)
+
+
+_LOOKS: dict[str, Callable[[list[Answer], Picture], None]] = {
+    "stages": stages.show,
+    "why": why.show,
+    "change": change.show,
+    "correct": correct.show,
+}

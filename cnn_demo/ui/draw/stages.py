@@ -1,0 +1,111 @@
+"""From drawing to tensor, as pictures, with the answer at every stage."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from cnn_demo.ui.draw.answer import percent
+from cnn_demo.ui.draw.pad import Picture, data_url, png_of
+from cnn_demo.ui.draw.readings import Answer
+from cnn_demo.ui.i18n import _
+
+if TYPE_CHECKING:
+    from cnn_demo.data.drawing import Drawing
+
+_KEY_STAGES = ("squeezed", "centred")  # the difference between these two is the lesson
+_ABOUT = ("inverted", "photo", "speck")
+
+
+def show(answers: list[Answer], picture: Picture) -> None:
+    """The stages of the first network's preparation, and what each network says at each."""
+    ready = [a for a in answers if a.reading is not None and a.drawing is not None]
+    first = ready[0].drawing if ready else None
+    if first is None or first.empty:
+        st.caption(_("Draw something, and the way from your strokes to the network's numbers appears here."))
+        return
+    st.html(f'<div class="draw-stages">{_figures(first, ready)}</div>')
+    words = lesson(ready[0])
+    if words:
+        st.markdown(words)
+    from cnn_demo.data.drawing import NOTES  # brings torch, which has been loaded by now
+
+    for note in first.notes:
+        if note in _ABOUT:
+            st.caption(_(NOTES[note]))
+    _downloads(first, ready, picture)
+
+
+def _downloads(drawing: Drawing, answers: list[Answer], picture: Picture) -> None:
+    """Files for a lesson, made when somebody asks for them."""
+    seen = (np.clip(drawing.stages[-1].image, 0, 1) * 255).round().astype(np.uint8)
+    files: dict[str, tuple[str, Callable[[], bytes]]] = {
+        "drawing.png": (_("The picture"), lambda: png_of(np.asarray(picture.image))),
+        "input.png": (_("What the network sees"), lambda: png_of(seen)),
+        "probabilities.csv": (_("Probabilities"), lambda: probabilities_csv(answers)),
+    }
+    with st.popover(_("Download"), icon=":material/download:", type="tertiary"):
+        for name, (title, make) in files.items():
+            st.download_button(
+                f"{title} · .{name.split('.')[1]}", make, name, key=f"draw:file:{name}", on_click="ignore",
+                type="tertiary", icon=":material/draft:",
+            )  # fmt: skip
+
+
+def probabilities_csv(answers: list[Answer]) -> bytes:
+    """One line for each network and class."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(["network", "class", "probability"])
+    for answer in answers:
+        if answer.reading is not None:
+            for word, value in zip(answer.spec.classes, answer.reading.verdict.probabilities, strict=True):
+                writer.writerow([answer.network.key, word, f"{value:.6f}"])
+    return out.getvalue().encode()
+
+
+def _figures(drawing: Drawing, answers: list[Answer]) -> str:
+    figures = []
+    for number, stage in enumerate(drawing.stages):
+        pixels = (np.clip(stage.image, 0, 1) * 255).round().astype(np.uint8)
+        said = []
+        for answer in answers:
+            if answer.reading is None or len(answer.reading.stages) != len(drawing.stages):
+                continue
+            at = answer.reading.stages[number]
+            said.append(f"<b>{escape(answer.word(at.top))}</b> {percent(at.probability)}")
+        title = escape(_(stage.title))
+        size = f"{pixels.shape[1]} × {pixels.shape[0]}"
+        mark = ' class="draw-key"' if stage.name in _KEY_STAGES else ""
+        figures.append(
+            f'<figure{mark} data-stage="{stage.name}"><img src="{data_url(pixels)}" alt="{title}">'
+            f"<figcaption>{'<br>'.join(said)}<span>{title} ({size})</span></figcaption></figure>"
+        )
+    return "".join(figures)
+
+
+def lesson(answer: Answer) -> str:
+    """What the preparation changed for one network, in a sentence; "" where there is nothing to compare."""
+    if answer.drawing is None or answer.reading is None:
+        return ""
+    at = dict(zip((s.name for s in answer.drawing.stages), answer.reading.stages, strict=False))
+    if not all(name in at for name in _KEY_STAGES):
+        return ""
+    raw, made = at["squeezed"], at["centred"]
+    if raw.top != made.top:
+        return _(
+            "Squeezed as it was drawn, the network reads **{raw}** ({raw_share}). Cropped, scaled and centred as "
+            "MNIST's digits were, the same ink is **{made}** ({made_share}): a network knows only what looks like its "
+            "training data."
+        ).format(raw=answer.word(raw.top), raw_share=percent(raw.probability), made=answer.word(made.top),
+                 made_share=percent(made.probability))  # fmt: skip
+    return _(
+        "It reads **{made}** either way: {raw_share} as drawn and squeezed, {made_share} as MNIST was made. Draw it "
+        "small in a corner to see the two part."
+    ).format(made=answer.word(made.top), raw_share=percent(raw.probability), made_share=percent(made.probability))

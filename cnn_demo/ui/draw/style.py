@@ -1,0 +1,74 @@
+"""How the Draw page looks: cards, bars, stages. Greys are half transparent, so they fit both themes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+_STYLE = """
+<style>
+  .st-key-draw-row > div:first-child, .st-key-draw-why-row > div:first-child { flex: 0 0 auto; }
+  .st-key-draw-answer, .st-key-draw-why-pictures { flex: 1 1 20rem; min-width: min(20rem, 100%); }
+  .draw-shown { margin: 0; }
+  .draw-shown img { width: 280px; height: 280px; object-fit: contain; background: #000; border-radius: .5rem; }
+  .draw-shown figcaption { font-size: .8rem; opacity: .7; max-width: 280px; overflow-wrap: anywhere; }
+  .draw-cards { display: grid; gap: 1rem; grid-template-columns: 1fr; }
+  .draw-cards[data-n="2"] { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .draw-cards[data-n="3"] { grid-template-columns: repeat(3, minmax(0, 1fr)); }
+  .draw-card { border: 1px solid rgba(128, 136, 150, .3); border-radius: .75rem; padding: .8rem 1.1rem .9rem; }
+  .draw-card header { display: flex; flex-wrap: wrap; gap: 0 .6rem; font-size: .85rem; margin-bottom: .2rem; }
+  .draw-card header span { opacity: .65; }
+  .draw-top { display: flex; align-items: center; gap: 1.1rem; min-height: 6.4rem; }
+  .draw-big { font-size: 5.2rem; line-height: 1.1; font-weight: 700; min-width: 3.4rem; text-align: center;
+    font-variant-numeric: tabular-nums; color: #3b82f6; overflow-wrap: anywhere; }
+  .draw-big.draw-long { font-size: 1.8rem; }
+  .draw-torn .draw-big, .draw-unsure .draw-big { color: #d97706; }
+  .draw-not_a_digit .draw-big { color: #8b8f98; }
+  .draw-empty .draw-big { color: #8b8f98; opacity: .6; font-size: 3.6rem; }
+  .draw-say b { font-size: 1.25rem; }
+  .draw-say p { margin: .1rem 0 0; font-size: .875rem; opacity: .75; }
+  .draw-card ul { margin: .5rem 0 0; padding-left: 1.1rem; font-size: .875rem; }
+  .draw-off { opacity: .85; } .draw-off p { margin: .4rem 0; }
+  table.draw-bars { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
+  .draw-bars caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .draw-bars tr, .draw-bars th, .draw-bars td { border: 0; padding: 2px 0; background: none; }
+  .draw-bars th { width: 1px; white-space: nowrap; text-align: right; padding-right: .6rem; font-weight: 600; }
+  .draw-bars td:last-child { width: 4rem; text-align: right; opacity: .75; }
+  .draw-track span { display: block; height: .85rem; min-width: 2px; border-radius: 3px;
+    background: rgba(128, 136, 150, .55); transition: width .15s ease-out; }
+  .draw-first .draw-track span { background: #3b82f6; } .draw-first td:last-child { opacity: 1; font-weight: 600; }
+  .draw-torn .draw-second .draw-track span, .draw-torn .draw-first .draw-track span,
+  .draw-unsure .draw-first .draw-track span { background: #d97706; }
+  .draw-not_a_digit .draw-first .draw-track span { background: rgba(128, 136, 150, .55); }
+  .draw-loading { border: 1px dashed rgba(128, 136, 150, .5); border-radius: .75rem; padding: 2.6rem 1rem;
+    text-align: center; animation: draw-breathe 1.4s ease-in-out infinite alternate; }
+  @keyframes draw-breathe { from { opacity: .95; } to { opacity: .55; } }
+  @media (prefers-reduced-motion: reduce) { .draw-loading { animation: none; } }
+  .draw-stages { display: flex; flex-wrap: wrap; gap: .9rem 1.1rem; align-items: flex-start; }
+  .draw-stages figure, .draw-pair figure { margin: 0; width: 9.4rem; }
+  .draw-stages img, .draw-pair img { width: 9.4rem; height: 9.4rem; object-fit: contain; background: #000;
+    display: block;
+    image-rendering: pixelated; border-radius: .4rem; border: 2px solid rgba(128, 136, 150, .35); }
+  .draw-stages figure.draw-key img { border-color: #3b82f6; }
+  .draw-stages figcaption, .draw-pair figcaption { font-size: .8rem; line-height: 1.3; padding-top: .3rem; }
+  .draw-stages figcaption span { opacity: .7; display: block; }
+  .draw-stages figcaption b { font-size: .95rem; }
+  .draw-pair { display: flex; flex-wrap: wrap; gap: 1.1rem; }
+  .draw-pair figure { width: 17.5rem; } .draw-pair img { width: 17.5rem; height: 17.5rem; }
+  .draw-pair img.draw-smooth { image-rendering: auto; }
+  .draw-scale { width: 17.5rem; max-width: 100%; font-size: .8rem; }
+  .draw-scale i { display: block; height: .6rem; border-radius: 3px; border: 1px solid rgba(128, 136, 150, .4); }
+  .draw-scale div { display: flex; justify-content: space-between; opacity: .75; }
+  .draw-gallery-word { font-size: .8rem; text-align: center; opacity: .8; }
+  @media (max-width: 640px) {
+    .draw-cards[data-n="2"], .draw-cards[data-n="3"] { grid-template-columns: 1fr; }
+    .draw-card { padding: .6rem .8rem; } .draw-big { font-size: 4.2rem; }
+    .draw-stages figure { width: calc(33% - .75rem); } .draw-pair figure { width: 100%; max-width: 17.5rem; }
+    .draw-stages img, .draw-pair img { width: 100%; height: auto; aspect-ratio: 1; }
+  }
+</style>
+"""
+
+
+def apply() -> None:
+    """Put the rules on the page."""
+    st.html(_STYLE)

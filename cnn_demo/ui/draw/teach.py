@@ -1,0 +1,149 @@
+"""Teach a network what was corrected: an ordinary run that starts from its weights, and what it changed."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+
+import streamlit as st
+
+from cnn_demo.config import TrainConfig
+from cnn_demo.data import is_available
+from cnn_demo.data.collection import Collection, Entry, classes_of
+from cnn_demo.runs import finetune, launcher
+from cnn_demo.runs.estimate import estimate
+from cnn_demo.runs.finetune import BeforeAfter, Score
+from cnn_demo.runs.records import Run
+from cnn_demo.ui import names
+from cnn_demo.ui.draw import networks
+from cnn_demo.ui.draw.networks import Pick
+from cnn_demo.ui.draw.readings import Answer
+from cnn_demo.ui.i18n import _, ngettext
+from cnn_demo.ui.markup import escape, table
+from cnn_demo.ui.store import get_store
+
+_EPOCHS, _TOKEN, _PROBLEM = "draw:teach-epochs", "draw:teach-token", "draw:teach-problem"
+_SHOWN = 3
+_LR = 3e-4  # a third of the usual rate: what is known already should not be thrown over
+
+
+def show(answer: Answer, collection: Collection | None) -> None:
+    """The launch, and the runs that were launched from this collection."""
+    heading = _("Teach it")
+    st.markdown(f"##### {heading}", anchors=False)
+    entries = _fitting(answer, collection)
+    if collection is None or not entries:
+        st.caption(_("Keep some drawings first; then the network can be fine-tuned on them."))
+        return
+    if answer.network.following:
+        st.caption(_("This network is still training. It can be taught when it is done."))
+    else:
+        _launch_row(answer, collection, len(entries))
+    ours = [run for run in get_store().list() if run.config.collection == collection.name][:_SHOWN]
+    if ours:
+        active = any(run.state.active for run in ours)
+        st.fragment(_runs, run_every=1.0 if active else None)([run.id for run in ours], active)
+
+
+def _fitting(answer: Answer, collection: Collection | None) -> list[Entry]:
+    return [e for e in collection.entries() if e.classes == classes_of(answer.spec)] if collection else []
+
+
+def config(answer: Answer, collection: Collection, epochs: int) -> TrainConfig:
+    """The run that teaches a network: its own data set replayed, or MNIST-mini where that is not on this machine."""
+    assert answer.loaded is not None
+    dataset = answer.spec.name if is_available(answer.spec.name) or not answer.spec.digits else "mnist-mini"
+    network = answer.network
+    origin = str(Pick(network.pick.option, network.checkpoint.step if network.checkpoint else None))
+    return TrainConfig(
+        dataset=dataset,
+        model=answer.loaded.config.model,
+        epochs=epochs,
+        lr=_LR,
+        augment=answer.loaded.config.augment,
+        init=origin,
+        collection=collection.name,
+    )
+
+
+def _launch_row(answer: Answer, collection: Collection, n: int) -> None:
+    problem = st.session_state.pop(_PROBLEM, None)
+    if problem:
+        st.error(problem)
+    st.session_state.setdefault(_EPOCHS, 1)
+    epochs = st.number_input(
+        _("Epochs"), 1, 20, key=_EPOCHS, persist_state="session", width=150,
+        help=_("Passes over the replayed training images, the drawings among them."),
+    )  # fmt: skip
+    planned = config(answer, collection, int(epochs))
+    cost = estimate(planned, get_store())
+    words = ngettext(
+        "{n} drawing is mixed into the training images ({dataset}) and repeated until it is a fifth of an epoch.",
+        "{n} drawings are mixed into the training images ({dataset}) and repeated until they are a fifth of an epoch.",
+        n,
+    ).format(n=f"{n:,}", dataset=names.dataset(planned.dataset))
+    if cost.seconds is not None:
+        words += " " + _("About {time} here.").format(time=names.duration(cost.seconds * 1.25))
+    st.caption(words)
+    token = st.session_state.setdefault(_TOKEN, uuid.uuid4().hex)
+    wish = (planned, answer.network.pick, answer.network.title, n, token)
+    if st.button(
+        _("Fine-tune a copy of {name}").format(name=escape(answer.network.title)), key=f"draw:teach:{token}",
+        type="primary", icon=":material/school:", on_click=_launch, args=wish,
+    ):  # fmt: skip
+        st.rerun()  # the networks that are chosen stand outside this fragment
+
+
+def _launch(planned: TrainConfig, origin: Pick, title: str, n: int, token: str) -> None:
+    name = ngettext("{name} + {n} drawing", "{name} + {n} drawings", n).format(name=title, n=n)
+    try:
+        run = launcher.launch(get_store(), planned, token=token, name=name[:80])
+    except (OSError, sqlite3.Error) as error:
+        st.session_state[_PROBLEM] = _("The run could not be created: {reason}").format(reason=error)
+        return
+    st.session_state[_TOKEN] = uuid.uuid4().hex
+    networks.put([origin, Pick(run.id)])  # side by side, the new one followed while it learns
+
+
+def _runs(ids: list[str], were_active: bool) -> None:
+    store = get_store()
+    runs = [store.get(run_id) for run_id in ids if store.version(run_id)]
+    if were_active and not any(run.state.active for run in runs):
+        st.rerun()
+    for run in runs:
+        _run(run)
+
+
+def _run(run: Run) -> None:
+    with st.container(border=True):
+        badge = names.state_badge(run.state.value)
+        st.markdown(f"**{escape(run.title)}** {badge}")
+        if run.state.active:
+            total = max(run.total_steps, 1)
+            words = _("step {step} of {total}").format(step=f"{run.step:,}", total=f"{run.total_steps:,}")
+            st.progress(min(run.step / total, 1.0), words if run.total_steps else names.state(run.state.value))
+        elif run.error:
+            st.caption(_("It ended with an error; the Train page says which."))
+        report = finetune.read(get_store(), run.id)
+        if report is not None:
+            st.markdown(before_after(report))
+            if report.origin == "mnist" and report.dataset == "mnist-mini":
+                st.caption(_(
+                    "The test images of MNIST-mini come from MNIST's training images, which the network it started "
+                    "from had seen: its accuracy on them says little about new digits."
+                ))  # fmt: skip
+        st.page_link("pages/train/train.py", label=_("Its curves"), query_params={"run": run.id})
+
+
+def before_after(report: BeforeAfter) -> str:
+    """The comparison as a Markdown table."""
+    test = names.spec(report.dataset)
+    rows = [[_(test.test_title) if test else report.dataset, *_cells(report.test_before, report.test_after)]]
+    if report.drawings_before is not None:
+        cells = _cells(report.drawings_before, report.drawings_after)
+        rows.append([_("your drawings, which it was trained on"), *cells])
+    return table([_("Accuracy on"), _("n"), _("before"), _("after")], rows)
+
+
+def _cells(before: Score, after: Score | None) -> list[str]:
+    return [f"{before.n:,}", f"{before.accuracy:.2%}", f"**{after.accuracy:.2%}**" if after else "…"]

@@ -1,0 +1,38 @@
+"""Draw: write a digit, see what the network makes of it, and ask why."""
+
+import streamlit as st
+
+from cnn_demo.ui import layout
+from cnn_demo.ui.draw import networks, pad, readings, sections, style
+from cnn_demo.ui.i18n import _
+
+style.apply()
+layout.page_header(
+    _("Draw"),
+    _("Write a digit and see at once what the network makes of it, and why."),
+    help=_(
+        "Your strokes are prepared exactly as MNIST's digits were: cropped, scaled so that the longer side is 20 "
+        "pixels, and centred by mass in 28 × 28. No other visitor sees what you draw."
+    ),
+)
+chosen = networks.choose()
+
+
+@st.fragment
+def drawing() -> None:
+    row = st.container(horizontal=True, gap="large", key="draw-row")
+    with row.container(width=pad.SIDE + 8):
+        picture = pad.choose(chosen[0].spec if chosen else None)
+    with row.container(key="draw-answer"):
+        if not chosen:
+            networks.none_here()
+            return
+        if not readings.awake():  # the pad does not wait for torch
+            readings.wake()
+            return
+        answers = sections.answer(chosen, picture)
+    sections.show(answers, picture)
+
+
+drawing()
+readings.watch(chosen)
