@@ -108,7 +108,7 @@ def _thickness(images: Tensor, amount: Tensor, ranges: Ranges) -> Tensor:
     return images + more * (thicker - images) + less * (thinner - images)
 
 
-STROKES = 0.4
+STROKES = 0.55
 REINKED = 0.2
 
 

@@ -1,4 +1,6 @@
-"""Signs that are no digits: letters, symbols and scribbles, to learn when to say "this does not look like a digit".
+"""Signs that are not one digit: letters, symbols, scribbles, pairs of digits.
+
+From them a network's calibration learns when to say "this does not look like a digit".
 
 Letters that are drawn as a digit is (B and 8, I and 1, O and 0, S and 5, Z and 2, and so on) are left out: nobody could
 tell. Every other sign is for calibration, the rest for measuring how many are missed.
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnn_demo.data.skeletons.pen import Dice, Path, curve
+from cnn_demo.data.skeletons.pen import SHAPES, Dice, Path, curve
 
 # Strokes are parted by "|"; "~" in front makes a stroke a smooth curve, else it goes straight from point to point.
 _CALIBRATION = (
@@ -30,6 +32,17 @@ _CALIBRATION = (
     "~.5,.5 .55,.4 .45,.35 .35,.5 .5,.65 .7,.5 .55,.2 .25,.3 .2,.65 .5,.85 .85,.6 .8,.2",  # spiral
     ".1,0 0,1|.45,0 .35,1|-.1,.33 .6,.3|-.12,.68 .58,.65",  # hash
     "~.25,0 .5,.1 .45,.35 .25,.5 .25,.7|.25,.92 .26,.96",  # question mark
+    "0,0 .3,1 .6,0",  # V
+    "0,0 .6,0|.3,0 .3,1",  # T
+    "~.05,.55 .5,.5 .45,.25 .2,.2 0,.5 .15,.9 .5,.85",  # e
+    "~.3,0 .25,.6 .3,.95 .5,.95|.05,.3 .55,.3",  # t
+    "~0,.15 .1,.05 .7,.05|.2,.05 .15,1|.5,.05 .5,.8 .6,1",  # pi
+    "~.05,1 .2,1 .2,.9 0,.6 .05,.2 .35,0 .65,.2 .7,.6 .5,.9 .5,1 .65,1",  # Omega
+    ".6,0 0,0 .35,.5 0,1 .6,1",  # Sigma
+    "0,.35 .8,.35|~.4,0 .38,.5 0,1|~.42,.4 .55,.75 .85,1",  # the character for "large"
+    "0,0 .7,0 .7,.9 0,.9 0,0|.35,0 .35,.9|0,.45 .7,.45",  # the character for "field"
+    "~.5,0 .15,.05 0,.45 .15,.9 .5,1 .85,.9 1,.5 .85,.1 .5,0|.3,.3 .31,.36|.7,.3 .7,.36|~.25,.65 .5,.8 .75,.65",  # face
+    "~.45,0 .1,.2 0,.5 .1,.8 .45,1 .25,.8 .2,.5 .25,.2 .45,0",  # moon
 )
 _MEASURING = (
     "~.6,.15 .35,0 .05,.2 0,.6 .2,.95 .5,.98 .6,.8|.35,.6 .62,.58 .6,1",  # G
@@ -50,6 +63,13 @@ _MEASURING = (
     ".3,0 .3,1|0,.2 .6,.8|.6,.2 0,.8",  # asterisk
     "0,.35 .6,.35|0,.65 .6,.65",  # equals
     "0,0 .6,0 .6,1 0,1 0,0|0,0 .6,1",  # crossed box
+    "0,0 0,1 .8,1 .8,0|.4,0 .4,1",  # sha
+    "0,0 .8,1|.8,0 0,1|.4,0 .4,1",  # zhe
+    "~0,.05 .05,.4 .35,.55 .65,.4 .7,.05|.35,0 .35,1",  # psi
+    "0,.2 .7,.2 .7,.6 0,.6 0,.2|.35,0 .35,1",  # the character for "middle"
+    "~.35,0 .3,.5 0,1|~.33,.4 .5,.8 .75,1",  # the character for "person"
+    "~.2,.3 0,.15 .2,0 .35,.2 .5,0 .7,.15 .5,.3 .65,.5 .45,.5 .35,.35 .25,.5 .05,.45 .2,.3|.35,.4 .35,1",  # flower
+    "0,1 0,0 .6,.2 0,.4",  # flag
 )
 
 
@@ -72,14 +92,25 @@ def _scribble(dice: Dice) -> list[Path]:
     return [curve([(x, y) for x, y in way.tolist()]) if dice.chance(0.7) else way]
 
 
+def _pair(dice: Dice, *, held_out: bool) -> list[Path]:
+    """Two digits side by side: only one at a time is read."""
+    own = [shape for shape in SHAPES if shape.held_out == held_out]
+    left, right = (own[int(dice.u(0, len(own)))].draw(dice) for _ in range(2))
+    gap = dice.u(0.65, 0.95)
+    return [*left, *(path + np.array([[gap, 0.0]]) for path in right)]
+
+
 def draw_sign(dice: Dice, *, measuring: bool) -> list[Path]:
-    """A letter or symbol, or one time in five a scribble, as pen paths.
+    """A letter or symbol, one time in five a scribble, one time in ten a pair of digits, as pen paths.
 
     Args:
         dice: where chance comes from.
         measuring: from the signs that no calibration sees, else from those for calibration.
     """
-    if dice.chance(0.2):
+    which = dice.u(0, 1)
+    if which < 0.2:
         return _scribble(dice)
+    if which < 0.3:
+        return _pair(dice, held_out=measuring)
     table = _MEASURING if measuring else _CALIBRATION
     return _sign(table[int(dice.u(0, len(table)))])

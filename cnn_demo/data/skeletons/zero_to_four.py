@@ -54,7 +54,8 @@ def _stem(d: Dice, top: Point = (0.3, 0.0)) -> Path:
 def _flag(d: Dice, longest: float = 0.5) -> Path:
     length, angle = d.u(0.1, longest), np.radians(d.u(28, 72))
     x, y = 0.3 - length * np.cos(angle), length * np.sin(angle)
-    return curve([(x, y), (0.3 + (x - 0.3) / 2 + d.u(-0.04, 0.02), y / 2 + d.u(-0.02, 0.05)), (0.3, 0.0)])
+    sag = length * d.u(-0.2, 0.3)  # the flag may hang through or bulge
+    return curve([(x, y), (0.3 + (x - 0.3) / 2 + sag * np.sin(angle) / 2, y / 2 + sag), (0.3, 0.0)])
 
 
 def _foot(d: Dice) -> Path:

@@ -41,10 +41,11 @@ def test_equal_seeds_give_equal_pictures() -> None:
 
 
 def test_shape_type_and_classes() -> None:
-    split = synthesize(50, 0)
-    assert split.images.shape == (50, 1, 28, 28)
+    split = synthesize(56, 0)
+    assert split.images.shape == (56, 1, 28, 28)
     assert split.images.dtype == torch.uint8
-    assert torch.bincount(split.labels).tolist() == [5] * 10
+    assert torch.bincount(split.labels).tolist() == [4, 12, 4, 4, 8, 4, 4, 8, 4, 4]
+    assert torch.bincount(synthesize(30, 0, held_out=True).labels).tolist() == [3] * 10
     assert (split.images.amax(dim=(1, 2, 3)) >= 254).all()
 
 
