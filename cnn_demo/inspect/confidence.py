@@ -4,8 +4,14 @@ Two questions, two numbers, both from the logits z alone, so that any trained ru
 
 * Which digit, and how surely? The softmax of z / T, its temperature T fitted on held-out digits (Guo, Pleiss, Sun,
   Weinberger, "On calibration of modern neural networks", 2017), so that of the answers given 90% about 90% are right.
-* A digit at all? The negative free energy log Σ exp z (Liu, Wang, Owens, Li, "Energy-based out-of-distribution
-  detection", 2020): small where no class finds evidence. Below a threshold the drawing is said to be no digit.
+* A digit at all? A logistic regression that tells digits from letters, symbols and scribbles, as Lee, Lee, Lee, Shin
+  ("A simple unified framework for detecting out-of-distribution samples and adversarial attacks", 2018) put several
+  scores together. It sees the logits, the logits in falling order, and the energy score log Σ exp z of Liu, Wang,
+  Owens, Li ("Energy-based out-of-distribution detection", 2020). Below a threshold a drawing is said to be no digit.
+
+Tried on a network after five epochs, with 2% of 5,000 digits refused: it missed 26% of 1,500 signs of kinds it had
+never seen, the energy alone 74%, the largest softmax value at a temperature of 3 72%, and the cosine distance to the
+nearest of 5,000 features (Sun, Ming, Zhu, Li, 2022) 27%, at a thousand times the memory.
 """
 
 from __future__ import annotations
@@ -41,11 +47,12 @@ class Calibration:
 
     Attributes:
         temperature: the logits are divided by it before the softmax, above 0.
-        threshold: drawings with a smaller energy score are no digits.
-        digits: number of digits (or images of the data set) that the two were fitted on.
+        threshold: drawings with a smaller score are no digits.
+        digits: number of digits (or images of the data set) that the threshold was set on.
         false_alarms: share of those digits below the threshold.
-        signs: number of letters, symbols and scribbles that were looked at; 0 for data sets that are not digits.
+        signs: number of letters, symbols and scribbles that it was tried on, none of them used for fitting.
         misses: share of those signs at or above the threshold.
+        weights: of what :func:`evidence` gives, and last the constant; the score is the energy where there are none.
     """
 
     temperature: float
@@ -54,6 +61,7 @@ class Calibration:
     false_alarms: float
     signs: int = 0
     misses: float = 0.0
+    weights: tuple[float, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
@@ -69,9 +77,12 @@ class Calibration:
         """
         data: Any = json.loads(path.read_text(encoding="utf-8"))
         names = [f.name for f in dataclasses.fields(cls)]
-        if not isinstance(data, dict) or any(not isinstance(data.get(name), int | float) for name in names):
+        values: dict[str, Any] = dict.fromkeys(names) | (data if isinstance(data, dict) else {})
+        weights = values.pop("weights")
+        numbers = [*values.values(), *(weights if isinstance(weights, list) else [None])]
+        if sorted(values) != sorted(names[:-1]) or not all(isinstance(v, int | float) for v in numbers):
             raise ValueError(f"{path.name}: expected the numbers {', '.join(names)}")
-        return cls(**{name: data[name] for name in names})
+        return cls(weights=tuple(weights), **values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,7 @@ class Verdict:
         runner_up: the second.
         probabilities: one for each class, calibrated; they sum to 1.
         entropy_bits: uncertainty of the probabilities, 0 to log2 of the number of classes.
-        score: the energy score, larger for digits.
+        score: how much it looks like a digit; at the threshold of the calibration it begins to be one.
     """
 
     kind: Kind
@@ -101,6 +112,20 @@ def energy(logits: Tensor) -> Tensor:
     return torch.logsumexp(logits.double(), dim=1)
 
 
+def evidence(logits: Tensor) -> Tensor:
+    """Logits ``(N, classes)``, the same in falling order, and the energy: ``(N, 2 * classes + 1)`` float64."""
+    z = logits.double()
+    return torch.cat([z, z.sort(dim=1, descending=True).values, energy(z)[:, None]], dim=1)
+
+
+def scores(logits: Tensor, weights: tuple[float, ...]) -> Tensor:
+    """How much each row of logits ``(N, classes)`` looks like a digit: ``(N,)`` float64."""
+    if not weights:
+        return energy(logits)
+    w = torch.tensor(weights, dtype=torch.float64, device=logits.device)
+    return evidence(logits) @ w[:-1] + w[-1]
+
+
 def judge(logits: Tensor, calibration: Calibration, *, empty: bool = False) -> Verdict:
     """Judge one drawing.
 
@@ -110,7 +135,7 @@ def judge(logits: Tensor, calibration: Calibration, *, empty: bool = False) -> V
         empty: nothing was drawn, as :attr:`cnn_demo.data.drawing.Drawing.empty` says.
     """
     row = logits.detach().reshape(1, -1).double()
-    score = float(energy(row))
+    score = float(scores(row, calibration.weights))
     values = torch.softmax(row / calibration.temperature, dim=1)[0]
     first, second = torch.topk(values, 2).indices.tolist()
     p = values.tolist()
@@ -128,28 +153,67 @@ def judge(logits: Tensor, calibration: Calibration, *, empty: bool = False) -> V
 
 
 def calibrate(model: nn.Module, dataset: Dataset, *, n: int = 2000) -> Calibration:
-    """Fit temperature and threshold of a model on the training side; a few seconds.
+    """Fit temperature, weights and threshold of a model on the training side; a few seconds.
 
     For digits, half of the ``n`` samples are training images changed by the handwriting augmentation (the images as
     they are would be too well known), half are synthetic strokes in the styles held out from training. For other data
-    sets all are augmented training images, and the threshold only means "unlike the data set".
+    sets all are augmented training images. Half as many signs stand for what is no digit. The weights are fitted on one
+    half of both, threshold and error rates come from the other.
 
     Args:
         model: maps normalised images to logits; it is put back into the mode it was in.
         dataset: what it was trained on; its test split is not touched.
-        n: how many samples.
+        n: how many samples, at least 4.
     """
     samples = _samples(dataset, n)
-    logits = logits_of(model, samples.images, dataset)
-    scores = energy(logits)
-    threshold = float(torch.quantile(scores, FALSE_ALARMS))
-    alarms = float((scores < threshold).double().mean())
-    temperature = fit_temperature(logits, samples.labels.to(logits.device))
-    if not dataset.spec.digits:
-        return Calibration(temperature, threshold, len(samples), alarms)
-    signs = synthesize_signs(max(n // 4, 1), _SEED)
-    missed = float((energy(logits_of(model, signs, dataset)) >= threshold).double().mean())
-    return Calibration(temperature, threshold, len(samples), alarms, len(signs), missed)
+    logits = logits_of(model, samples.images, dataset).cpu()
+    temperature = fit_temperature(logits, samples.labels)
+    signs = logits_of(model, _fitting(synthesize_signs(n // 2, _SEED), dataset), dataset).cpu()
+    weights = fit_weights(logits[::2], signs[::2])
+    kept, others = scores(logits[1::2], weights), scores(signs[1::2], weights)
+    threshold = float(torch.quantile(kept, FALSE_ALARMS))
+    alarms, missed = float((kept < threshold).double().mean()), float((others >= threshold).double().mean())
+    return Calibration(temperature, threshold, len(kept), alarms, len(others), missed, weights)
+
+
+def fit_weights(digits: Tensor, others: Tensor) -> tuple[float, ...]:
+    """Logistic regression of digits against others, both sides weighing the same.
+
+    Args:
+        digits: logits ``(N, classes)``.
+        others: logits ``(M, classes)``.
+
+    Returns:
+        A weight for each column of :func:`evidence`, and the constant.
+    """
+    x = torch.cat([evidence(digits), evidence(others)])
+    mean, spread = x.mean(dim=0), x.std(dim=0).clamp_min(1e-6)
+    x = (x - mean) / spread
+    target = torch.cat([torch.ones(len(digits)), torch.zeros(len(others))]).double()
+    share = torch.where(target > 0, 1 / len(digits), 1 / len(others))
+    w = torch.zeros(x.shape[1] + 1, dtype=torch.float64, requires_grad=True)
+    search = torch.optim.LBFGS([w], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        search.zero_grad()
+        misfit = nn.functional.binary_cross_entropy_with_logits(
+            x @ w[:-1] + w[-1], target, weight=share, reduction="sum"
+        )
+        total = misfit + 1e-3 * (w[:-1] ** 2).sum()
+        total.backward()
+        return total
+
+    search.step(loss)
+    found = w.detach()
+    slopes = found[:-1] / spread
+    return (*slopes.tolist(), float(found[-1] - slopes @ mean))
+
+
+def _fitting(images: Tensor, dataset: Dataset) -> Tensor:
+    """Grey images ``(N, 1, 28, 28)`` in the size and channels of a data set, uint8."""
+    spec = dataset.spec
+    sized = nn.functional.interpolate(images.float(), size=(spec.size, spec.size), mode="bilinear", align_corners=False)
+    return sized.round().to(torch.uint8).expand(-1, spec.channels, -1, -1)
 
 
 def _samples(dataset: Dataset, n: int) -> Split:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -16,9 +17,12 @@ from cnn_demo.inspect.confidence import (
     Calibration,
     calibrate,
     energy,
+    evidence,
     fit_temperature,
+    fit_weights,
     judge,
     logits_of,
+    scores,
 )
 
 PLAIN = Calibration(temperature=1, threshold=2, digits=100, false_alarms=0.02)
@@ -109,12 +113,42 @@ def test_calibrate(name: str) -> None:
     found = calibrate(model, dataset, n=200)
     assert model.training
     assert not any(model.seen)
-    assert found.digits == 200
+    assert found.digits == 100
     assert found.false_alarms == pytest.approx(FALSE_ALARMS, abs=0.01)
     assert found.temperature > 1  # random answers deserve no trust
-    assert found.signs == (50 if dataset.spec.digits else 0)
+    assert found.signs == 50
     assert 0 <= found.misses <= 1
+    assert len(found.weights) == 2 * 10 + 2
     assert found == calibrate(model, dataset, n=200)
+
+
+def test_evidence_is_logits_order_and_energy() -> None:
+    rows = torch.tensor([[1.0, 3.0, 2.0], [0.0, -1.0, 5.0]])
+    expected = [[1, 3, 2, 3, 2, 1, math.log(math.e + math.e**3 + math.e**2)]]
+    assert evidence(rows)[:1].tolist() == [pytest.approx(expected[0])]
+    assert scores(rows, ()).tolist() == energy(rows).tolist()
+    weights = (0.5, 0.0, -1.0, 2.0, 0.0, 0.0, 0.25, 7.0)
+    by_hand = 0.5 * 1 - 2 + 2 * 3 + 0.25 * expected[0][-1] + 7
+    assert float(scores(rows, weights)[0]) == pytest.approx(by_hand)
+
+
+def test_weights_part_sharp_answers_from_flat_ones() -> None:
+    generator = torch.Generator().manual_seed(3)
+    flat = torch.randn(400, 10, generator=generator)
+    sharp = torch.randn(400, 10, generator=generator)
+    sharp[torch.arange(400), torch.randint(0, 10, (400,), generator=generator)] += 12
+    weights = fit_weights(sharp[:200], flat[:200])
+    assert (scores(sharp[200:], weights) > 0).float().mean() > 0.97
+    assert (scores(flat[200:], weights) < 0).float().mean() > 0.97
+
+
+def test_a_score_below_the_threshold_is_no_digit() -> None:
+    weights = (0.0,) * 6 + (1.0, -3.0)  # the energy minus 3
+    calibration = Calibration(1, 0, 0, 0, weights=weights)
+    assert judge(logits(0.94, 0.03, 0.03, score=2.9), calibration).kind == "not_a_digit"
+    sure = judge(logits(0.94, 0.03, 0.03, score=3.1), calibration)
+    assert sure.kind == "sure"
+    assert sure.score == pytest.approx(0.1)
 
 
 def test_logits_agree_with_the_model_called_by_hand() -> None:
@@ -126,9 +160,13 @@ def test_logits_agree_with_the_model_called_by_hand() -> None:
 
 def test_a_calibration_comes_back_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "confidence.json"
-    PLAIN.save(path)
-    assert Calibration.load(path) == PLAIN
-    path.write_text(json.dumps({"temperature": "hot"}))
+    for calibration in (PLAIN, Calibration(1.5, -0.25, 7, 0.01, 9, 0.5, (0.1, -2.0, 3e-7))):
+        calibration.save(path)
+        assert Calibration.load(path) == calibration
+    path.write_text(json.dumps({**dataclasses.asdict(PLAIN), "temperature": "hot"}))
+    with pytest.raises(ValueError, match=r"confidence\.json"):
+        Calibration.load(path)
+    path.write_text("[1, 2]")
     with pytest.raises(ValueError, match=r"confidence\.json"):
         Calibration.load(path)
     path.write_text("nonsense")
