@@ -27,7 +27,7 @@ from cnn_demo.inspect.capture import Captured, capture
 BEST = 9
 DEAD_SAMPLE = 1000
 _FORMAT = 1
-_BATCH_BYTES = 32 * 2**20  # of the largest map in a batch: what stays in reach of the caches and of a small machine
+_BATCH_BYTES = 8 * 2**20  # of the largest map in a batch: larger ones leave the caches and take half as long again
 
 Progress = Callable[[int, int], None]
 
@@ -108,11 +108,23 @@ def channel_statistics(
             part = slice(start, min(start + batch, n))
             labels, chosen = split.labels[part].to(device), sample[part].to(device)
             watch = {t.response: t.watcher(start, labels, chosen) for t in tallies.values()}
-            maps(normalise(split.images[part].to(device), spec), watch=watch, until=until)
+            maps(quick_batch(split.images[part].to(device), spec), watch=watch, until=until)
             if progress is not None:
                 progress(part.stop, n)
     counts = torch.bincount(split.labels, minlength=len(spec.classes)).clamp(min=1)
     return PatchIndex({name: tally.result(counts) for name, tally in tallies.items()}, n, int(sample.sum()))
+
+
+def quick_batch(images: Tensor, spec: DatasetSpec) -> Tensor:
+    """Normalised images in channels-last order, with which convolution and pooling on a CPU take half the time.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8.
+        spec: the data set, for mean and std.
+    """
+    ready = normalise(images, spec)
+    # By a copy: one grey channel counts as being in that order already, and the layers would then choose the other.
+    return torch.empty_like(ready, memory_format=torch.channels_last).copy_(ready)
 
 
 class _Tally:
@@ -130,17 +142,16 @@ class _Tally:
 
     def watcher(self, start: int, labels: Tensor, chosen: Tensor) -> Callable[[Tensor], None]:
         def see(maps: Tensor) -> None:
-            flat = maps.flatten(2)  # (B, C, H, W) -> (B, C, H·W)
-            self.by_class.index_add_(0, labels, flat.mean(2).double())
+            self.by_class.index_add_(0, labels, maps.mean((2, 3)).double())
             if chosen.any():
-                self.alive |= (flat[chosen] != 0).any(2).any(0)
-            self._merge(flat, start)
+                self.alive |= (maps[chosen] != 0).any(3).any(2).any(0)
+            self._merge(maps, start)
 
         return see
 
-    def _merge(self, flat: Tensor, start: int) -> None:
+    def _merge(self, maps: Tensor, start: int) -> None:
         k = self.values.shape[1]
-        best = flat.amax(2).T  # (C, B)
+        best = maps.amax((2, 3)).T  # (B, C, H, W) -> (C, B)
         values, place = torch.cat([self.values, best], 1).topk(k, dim=1)  # the older image wins a tie
         fresh = place >= k
         old = place.clamp(max=k - 1)
@@ -148,7 +159,7 @@ class _Tally:
         channel, _ = fresh.nonzero(as_tuple=True)
         image = place[fresh] - k
         # The unit is looked up for the few that made it only: an argmax over everything would cost more than the rest.
-        units[fresh] = flat[image, channel].argmax(1)
+        units[fresh] = maps[image, channel].flatten(1).argmax(1)  # (M, H, W) -> (M,)
         images[fresh] = image + start
         self.values, self.images, self.units = values, images, units
 

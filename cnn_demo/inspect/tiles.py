@@ -71,19 +71,36 @@ def tile(
     maps = np.asarray(maps, np.float32)
     order = np.arange(len(maps)) if order is None else np.asarray(order)
     shown = maps[order]
-    count, h, w = shown.shape
+    ends = limits(shown, colours, scale)
+    pixels = colour(shown, ends[:, None, None, :], colours)
+    return _arranged(pixels, order, ends, width, largest)
+
+
+def tile_colour(kernels: np.ndarray, *, width: int = 1000, largest: int = 12) -> Tiles:
+    """Kernels that read red, green and blue, each as one small colour picture; grey is zero.
+
+    Args:
+        kernels: ``(O, 3, h, w)``.
+        width, largest: as for :func:`tile`.
+    """
+    limit = float(np.abs(kernels).max()) or 1.0
+    pixels = ((kernels / limit * 0.5 + 0.5) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)  # (O, h, w, 3)
+    ends = np.tile(np.array([-limit, limit], np.float32), (len(kernels), 1))
+    return _arranged(pixels, np.arange(len(kernels)), ends, width, largest)
+
+
+def _arranged(pixels: np.ndarray, order: np.ndarray, ends: np.ndarray, width: int, largest: int) -> Tiles:
+    """Tiles ``(N, h, w, 3)`` uint8 in rows and columns."""
+    count, h, w = pixels.shape[:3]
     columns = _columns(count, h, w)
     rows = -(-count // columns)
-    ends = limits(shown, colours, scale)
-    picture = np.empty((rows * (h + _GAP) - _GAP, columns * (w + _GAP) - _GAP, 3), np.uint8)
-    picture[:] = _PAPER
     padded = np.full((rows * columns, h + _GAP, w + _GAP, 3), _PAPER, np.uint8)
-    padded[:count, :h, :w] = colour(shown, ends[:, None, None, :], colours)
+    padded[:count, :h, :w] = pixels
     # (rows, columns, h, w, 3) -> (rows, h, columns, w, 3): neighbours in a row of tiles come to lie side by side
     grid = padded.reshape(rows, columns, h + _GAP, w + _GAP, 3).swapaxes(1, 2)
-    picture[:] = grid.reshape(rows * (h + _GAP), columns * (w + _GAP), 3)[: picture.shape[0], : picture.shape[1]]
+    picture = grid.reshape(rows * (h + _GAP), columns * (w + _GAP), 3)[:-_GAP, :-_GAP]
     zoom = max(1, min(width // picture.shape[1], largest))
-    return Tiles(picture, zoom, columns, rows, (h, w), order, ends)
+    return Tiles(np.ascontiguousarray(picture), zoom, columns, rows, (h, w), order, ends)
 
 
 def limits(maps: np.ndarray, colours: Colours, scale: Scale) -> np.ndarray:

@@ -123,6 +123,8 @@ def search(network: Network, scene: Scene) -> PatchIndex | None:
     found = channel_statistics(network.model, whole, network.spec, progress=progress)
     bar.empty()
     try:
+        if not network.folder.parent.is_dir():
+            return found  # the run was deleted meanwhile: do not bring its folder back
         save_statistics(_file(network), found)
     except OSError as error:
         st.caption(_("The result cannot be kept: {reason}").format(reason=str(error)))
@@ -143,24 +145,27 @@ def _whole(name: str) -> Any:
 
 
 def kernel(scene: Scene, layer: Layer, channel: int) -> None:
-    """The kernel of one output channel: a picture for colour images, else the grid of its slices."""
-    from cnn_demo.inspect.tiles import tile
+    """The grid of a kernel's slices, for one output channel; of the first layer all kernels as pictures, too."""
+    from cnn_demo.inspect.tiles import tile, tile_colour
 
-    weight = scene.maps.nodes[layer.name].settings["weight"].detach()[channel].numpy()  # (I / groups, kh, kw)
-    tiles = tile(weight, colours="diverging", width=264, largest=44)
+    weight = scene.maps.nodes[layer.name].settings["weight"].detach().numpy()  # (O, I / groups, kh, kw)
+    size = " × ".join(map(str, weight.shape[2:]))
     scenes.block(_("Kernel"))
-    many = len(weight) > 1
-    caption = (
-        _("{n} slices of {kernel}, one for each channel it reads; red above zero, blue below, white is zero; ±{limit}")
-        if many
-        else _("{kernel}; red above zero, blue below, white is zero; ±{limit}")
-    )
-    words = caption.format(
-        n=len(weight), kernel=" × ".join(map(str, weight.shape[1:])), limit=f"{np.abs(weight).max():.3g}"
-    )
     st.html(_STYLE)
     with st.container(key="maps-kernel"):
-        st.image(tiles.enlarged, caption=words)
+        if layer.inputs == ("input",) and weight.shape[1] in (1, 3):
+            every = tile_colour(weight, width=264) if weight.shape[1] == 3 else tile(weight[:, 0], colours="diverging",
+                                                                                     width=264)  # fmt: skip
+            st.image(every.enlarged, caption=_("All {n} kernels of {layer}").format(n=len(weight), layer=layer.name))
+        one = weight[channel]
+        words = (
+            _("Channel {channel}: {n} slices of {size}, one for each channel it reads")
+            if len(one) > 1
+            else _("Channel {channel}: {size}")
+        ).format(channel=channel, n=len(one), size=size)
+        scale = _("red above zero, blue below, white is zero; ±{limit}").format(limit=f"{np.abs(one).max():.3g}")
+        picture = tile(one, colours="diverging", width=264, largest=44)
+        st.image(picture.enlarged, caption=f"{words}; {scale}")
 
 
 def patches(network: Network, layer: Layer, channel: int, found: PatchIndex) -> None:

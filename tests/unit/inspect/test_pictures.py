@@ -13,7 +13,7 @@ from torchvision.models import ResNet18_Weights
 
 from cnn_demo.inspect.moving import Motion, move
 from cnn_demo.inspect.photo import WeightsUnavailable, photo_model
-from cnn_demo.inspect.tiles import SEQUENTIAL, colour, limits, tile
+from cnn_demo.inspect.tiles import SEQUENTIAL, colour, limits, tile, tile_colour
 
 
 @pytest.mark.parametrize("shape", [(32, 28, 28), (64, 14, 14), (512, 1, 1), (7, 5, 9), (1, 3, 3), (96, 7, 7)])
@@ -48,6 +48,15 @@ def test_zero_is_the_middle_of_a_diverging_scale() -> None:
     assert colours[3].tolist() == [128, 128, 128]
     flat = colour(np.zeros(3), np.zeros((3, 2)), "diverging")
     assert flat.min() > 240
+
+
+def test_kernels_in_colour() -> None:
+    kernels = np.zeros((5, 3, 2, 2), np.float32)
+    kernels[3, 0] = 2.0  # red only
+    kernels[4] = -2.0
+    made = tile_colour(kernels)
+    colours = [made.picture[made.corner(k)].tolist() for k in range(5)]
+    assert colours == [[128, 128, 128]] * 3 + [[255, 128, 128], [0, 0, 0]]
 
 
 def test_moves_are_exact_for_whole_steps() -> None:

@@ -157,7 +157,9 @@ class Stage {
     context.strokeStyle = colour;
     context.lineWidth = 1;
     context.strokeRect(tx - 1.5, ty - 1.5, tileX + 3, tileY + 3);
-    this.frame(context, ux, uy, zoom, zoom, colour);
+    context.beginPath();
+    context.rect(ux - 0.5, uy - 0.5, zoom + 1, zoom + 1);
+    this.stroke(context, colour);
     this.marked = true;
   }
 
@@ -169,20 +171,22 @@ class Stage {
     const [top, left] = [Math.max(0, read.top), Math.max(0, read.left)];
     const [h, w] = [Math.min(height, bottom) - top, Math.min(breadth, right) - left];
     if (h <= 0 || w <= 0) return;
+    context.beginPath(); // one path for all channels: 512 strokes would cost more than a hover may
     for (let c = read.first; c < read.first + read.count; c++) {
       const [x, y] = this.corner(c, top, left);
-      this.frame(context, x, y, w * this.place.zoom, h * this.place.zoom, colour);
+      context.rect(x - 0.5, y - 0.5, w * this.place.zoom + 1, h * this.place.zoom + 1);
     }
+    this.stroke(context, colour);
     this.marked = true;
   }
 
   // Two lines, light in dark, so that it shows on any colour.
-  frame(context, x, y, width, height, colour) {
+  stroke(context, colour) {
     const thin = Math.min(this.place.tileX, this.place.tileY) < 20;
     context.lineWidth = 3; context.strokeStyle = "rgba(0,0,0,.65)";
-    if (!thin) context.strokeRect(x - 0.5, y - 0.5, width + 1, height + 1);
+    if (!thin) context.stroke();
     context.lineWidth = thin ? 1 : 1.5; context.strokeStyle = colour;
-    context.strokeRect(x - 0.5, y - 0.5, width + 1, height + 1);
+    context.stroke();
   }
 }
 

@@ -36,6 +36,8 @@ class Explorer {
     this.source = null;
     this.picture = new Picture(scene);
     this.inputTitle.textContent = this.words.input;
+    this.picture.element.setAttribute("role", "img");
+    this.picture.element.setAttribute("aria-label", this.words.input);
     this.inputBox.replaceChildren(this.picture.element);
     this.buildRibbon();
     this.buildStack();

@@ -1,0 +1,127 @@
+"""Claims: all 96 maps of ``cnn`` from image to bytes within 60 ms, the 20 convolutions of ResNet-18 on 28 × 28 within
+700 ms, a hover in the explorer within 8 ms and without a message, the nine best patches of every channel of ``cnn``
+over mnist-mini's 10,000 images within 6 s cold and 50 ms cached.
+
+Two threads, mnist-mini, random weights (the arithmetic is the same), headless Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from bench_app import open_chromium
+from common import machine, quantile, server, spread, verdict
+from playwright.sync_api import sync_playwright
+
+from cnn_demo.data import load_dataset
+from cnn_demo.data.resident import normalise
+from cnn_demo.data.splits import Split
+from cnn_demo.inspect.patches import cached_statistics
+from cnn_demo.inspect.scene import Shown, look, pack
+from cnn_demo.models import create_model
+
+# Moves the pointer over a layer at random and gives the milliseconds until each handler has returned.
+HOVER = """
+([layer, count]) => {
+  const root = [...document.querySelectorAll('*')].map((e) => e.shadowRoot).find((r) => r?.querySelector('.stack'));
+  const stage = root.querySelector(`.stack .stage[data-layer="${layer}"]`);
+  const box = stage.getBoundingClientRect();
+  return Array.from({ length: count }, () => {
+    const clientX = box.left + Math.random() * box.width, clientY = box.top + Math.random() * box.height;
+    const began = performance.now();
+    stage.dispatchEvent(new PointerEvent('pointermove', { clientX, clientY, bubbles: true, composed: true }));
+    return performance.now() - began;
+  });
+}
+"""
+
+
+def milliseconds(work: Callable[[], Any], count: int) -> list[float]:
+    work()
+    found = []
+    for _round in range(count):
+        began = time.perf_counter()
+        work()
+        found.append((time.perf_counter() - began) * 1e3)
+    return found
+
+
+def maps(name: str, kinds: tuple[str, ...], count: int) -> None:
+    data = load_dataset("mnist-mini")
+    torch.manual_seed(0)
+    model = create_model(name).eval()
+    image = data.test.images[0]
+
+    def once() -> bytes:
+        return pack(look(model, image.numpy(), normalise(image[None], data.spec)), Shown(kinds))
+
+    found = milliseconds(once, count)
+    packed = once()
+    (length,) = struct.unpack_from("<I", packed)
+    shown = json.loads(packed[4 : 4 + length])["shown"]
+    print(f"{name}, {len(shown)} layers, from image to {len(packed) / 1e3:,.0f} kB: {spread(found, ' ms', 1)}")
+    limit = {"cnn": 60, "resnet18": 700}[name]
+    print(verdict(f"{name}, maps from image to bytes, p95 in ms", quantile(found, 0.95), limit, at_least=False))
+
+
+def patches(count: int) -> None:
+    data = load_dataset("mnist-mini")
+    both = Split(torch.cat([data.train.images, data.test.images]), torch.cat([data.train.labels, data.test.labels]))
+    torch.manual_seed(0)
+    model = create_model("cnn").eval()
+    cold, cached = [], []
+    for _round in range(count):
+        with tempfile.TemporaryDirectory() as folder:
+            for times in (cold, cached, cached):
+                began = time.perf_counter()
+                cached_statistics(Path(folder), model, both, data.spec)
+                times.append(time.perf_counter() - began)
+    print(f"nine best patches of 96 channels over {len(both):,} images: cold {spread(cold, ' s')}")
+    print(f"  cached {spread([v * 1e3 for v in cached], ' ms', 1)}")
+    print(verdict("patches, cold, median in s", quantile(cold, 0.5), 6, at_least=False))
+    print(verdict("patches, cached, p95 in ms", quantile(cached, 0.95) * 1e3, 50, at_least=False))
+
+
+def hover(count: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (_process, address), sync_playwright() as p:
+        browser = open_chromium(p)
+        for name, layers in (("cnn", ("conv1", "conv2")), ("resnet18", ("layer1.0.conv1", "layer4.1.conv2"))):
+            page = browser.new_page(viewport={"width": 1440, "height": 1200})
+            page.goto(f"{address}/feature_maps?net=untrained-{name}&lang=en")
+            page.locator(f'.stack .stage[data-layer="{layers[-1]}"]').wait_for(timeout=120_000)
+            page.get_by_text("Switch channels off").wait_for(timeout=120_000)
+            page.wait_for_timeout(15_000 if name == "cnn" else 3_000)  # the search for patches is over
+            sent: list[Any] = []
+            client = page.context.new_cdp_session(page)
+            client.send("Network.enable")
+            client.on("Network.webSocketFrameSent", lambda frame, sent=sent: sent.append(frame))
+            found = [t for layer in layers for t in page.evaluate(HOVER, [layer, count])]
+            print(f"hover, {name}: {spread(found, ' ms')}, messages sent: {len(sent)}")
+            print(verdict(f"hover, {name}, p95 in ms", quantile(found, 0.95), 8, at_least=False))
+            print(verdict(f"hover, {name}, messages", len(sent), 0, at_least=False))
+            page.close()
+        browser.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=30)
+    args = parser.parse_args()
+    torch.set_num_threads(2)
+    print(machine())
+    maps("cnn", ("conv", "activation", "pool"), args.rounds)
+    maps("resnet18", ("conv",), args.rounds)
+    patches(max(1, args.rounds // 10))
+    hover(args.rounds * 10)
+
+
+if __name__ == "__main__":
+    main()
