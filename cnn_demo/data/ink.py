@@ -85,11 +85,13 @@ def ink_from_photo(grey: Grey) -> tuple[Grey, bool]:
     absorbed = ((paper - page) / paper.clamp_min(0.1)).clamp(0, 1)[0, 0].numpy()
     absorbed = np.maximum(absorbed - np.float32(np.median(absorbed)), np.float32(0))
     threshold = _otsu(absorbed)
-    drawn = absorbed[absorbed > threshold]
-    level = float(np.percentile(drawn, 80)) if drawn.size else 0.0
-    if level < _LEAST_PHOTO_CONTRAST:
+    above = absorbed[absorbed > threshold]
+    strongest = float(np.percentile(above, 97)) if above.size else 0.0
+    if strongest < _LEAST_PHOTO_CONTRAST:
         return np.zeros_like(grey), light
-    low = max(0.7 * threshold, 0.3 * level)
+    # Where the pen is fine, Otsu's threshold lies within the grain.
+    low = max(0.7 * threshold, 0.3 * strongest)
+    level = float(np.percentile(absorbed[absorbed > low], 80))
     ink = np.clip((absorbed - low) / max(0.85 * level - low, 1e-6), 0, 1).astype(np.float32)
     return _without_litter(ink), light
 

@@ -222,6 +222,16 @@ def test_a_photo_in_uneven_light(dark_paper: bool) -> None:
         assert alike(drawing.stages[-1].image, field(pad(strokes, pen=14))) > 0.93
 
 
+def test_a_faint_pencil_line_in_uneven_light() -> None:
+    rng = np.random.default_rng(1)
+    ink = pad(SEVEN, pen=4, side=400)[..., 0] / 255
+    light = 0.5 + 0.4 * np.arange(400) / 400
+    sheet = light * (1 - 0.35 * ink) + rng.normal(0, 0.006, (400, 400))
+    drawing = prepare((sheet * 255).astype(np.uint8), MNIST)
+    assert "photo" in drawing.notes
+    assert alike(drawing.stages[-1].image, field(pad(SEVEN, pen=4, side=400))) > 0.9
+
+
 def test_an_empty_sheet_in_uneven_light_is_empty() -> None:
     rng = np.random.default_rng(0)
     x = np.arange(300)
