@@ -52,7 +52,7 @@ def thin(masks: Tensor) -> Tensor:
             code = torch.zeros_like(masks)
             for bit, (y, x) in enumerate(_AROUND):
                 code |= padded[:, y : y + height, x : x + width] << bit
-            delete = table[code.int()] & masks
+            delete = table.index_select(0, code.view(-1).int()).view(masks.shape) & masks
             if delete.any():
                 masks -= delete
                 changed = True
