@@ -24,7 +24,7 @@ class Layer:
         op: the PyTorch function.
         inputs: names of the layers it reads.
         shape: its output without the batch dimension: ``(C, H, W)`` or ``(features,)``.
-        parameters: trainable values it uses; a module that runs twice counts at its first use only.
+        parameters: learned values it uses, frozen or not; a module that runs twice counts at its first use only.
         multiply_adds: multiplications of a convolution or linear layer for one image, each with its addition; 0 for
             all other kinds, as is usual.
         field: its receptive field in the input.
@@ -88,7 +88,7 @@ def describe(nodes: Mapping[str, Node], element_size: int = 4) -> list[Layer]:
                 op=node.op,
                 inputs=node.inputs,
                 shape=node.shape[1:],
-                parameters=sum(t.numel() for t in used if t.requires_grad),
+                parameters=sum(t.numel() for t in used),
                 multiply_adds=_multiply_adds(node, values),
                 field=fields[name],
                 memory=values * element_size,

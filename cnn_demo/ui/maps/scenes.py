@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnn_demo.inspect.scene import Scene
 
 EXPLORER = "maps:explorer"
-_KINDS, _ORDER, _SCALE = "maps:kinds", "maps:order", "maps:scale"
+_KINDS, _ORDER, _SCALE, _SENT = "maps:kinds", "maps:order", "maps:scale", "maps:sent"
 _CHOICES = ("conv", "norm", "activation", "pool", "add")
 _FEW_LAYERS = 14
 
@@ -169,7 +169,11 @@ def _packed(network: Network, scene: Scene, shown: Any, pin: dict[str, Any] | No
     for arrays in (shown.orders, shown.dead):
         for name, array in arrays.items():
             digest.update(name.encode() + array.tobytes())
-    return pack(scene, shown, id=digest.hexdigest(), words=explorer.words(), classes=classes, pin=pin)
+    # The browser needs the pin once, to begin with. Sent again after each click, the same maps would travel again.
+    sent = st.session_state.get(_SENT)
+    if sent is None or sent[0] != digest.hexdigest() or EXPLORER not in st.session_state:  # or it was just mounted
+        sent = st.session_state[_SENT] = (digest.hexdigest(), pin)
+    return pack(scene, shown, id=sent[0], words=explorer.words(), classes=classes, pin=sent[1])
 
 
 def _arithmetic(network: Network, scene: Scene, pin: dict[str, Any]) -> None:

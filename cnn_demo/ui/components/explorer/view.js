@@ -41,15 +41,14 @@ class Explorer {
     this.inputBox.replaceChildren(this.picture.element);
     this.buildRibbon();
     this.buildStack();
-    this.relayout(true);
     const pin = first ? scene.pin : (this.pinned && { ...this.pinned, layer: this.pinned.layer.name }) ?? scene.pin;
     const layer = pin && scene.byName.get(pin.layer);
     const known = layer && this.stages.has(layer.name) && pin.channel < layer.shape[0];
     this.pinned = known ? { layer, channel: pin.channel, y: Math.min(pin.y, extent(layer)[1] - 1), x: Math.min(pin.x, extent(layer)[2] - 1) } : null;
-    this.stack.scrollTop = scrolled;
-    this.ribbon.scrollLeft = across;
-    if (first && this.pinned) this.scrollTo(layer.name, false);
-    this.show(this.pinned);
+    this.landing = first;
+    this.width = 0;
+    this.relayout();
+    if (!first) { this.stack.scrollTop = scrolled; this.ribbon.scrollLeft = across; }
     this.showSums();
   }
 
@@ -115,14 +114,17 @@ class Explorer {
     return make("span", { class: "scale num" }, figure(low, 3), strip, figure(high, 3));
   }
 
-  relayout(force) {
+  relayout() {
     if (!this.scene) return;
     const width = this.stack.clientWidth - parseFloat(getComputedStyle(this.stack).paddingLeft) - 10;
-    if (width < 40 || (!force && width === this.width)) return;
+    if (!(width >= 40)) return; // not in the page yet; the observer calls again when it is
+    if (width === this.width) return;
     this.width = width;
     for (const stage of this.stages.values()) stage.draw(layout(stage.layer, width), "rgba(255,255,255,.75)");
     this.source = null;
     this.show(this.hovered ?? this.pinned);
+    if (this.landing && this.pinned) this.scrollTo(this.pinned.layer.name, false);
+    this.landing = false;
   }
 
   hover(unit) {
@@ -149,6 +151,7 @@ class Explorer {
 
   // Everything that a unit lights up. No message to the server.
   show(unit) {
+    if (!this.width) return;
     for (const stage of this.stages.values()) stage.clear();
     if (this.reads) this.reads.clear();
     if (this.pinned && this.stages.has(this.pinned.layer.name)) this.stages.get(this.pinned.layer.name).markUnit(this.pinned, "#fff");

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import re
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 from cnn_demo.data import load_dataset
 from cnn_demo.data.resident import normalise
 from cnn_demo.models import create_model
-from cnn_demo.ui.maps import channel, scenes
+from cnn_demo.ui.maps import channel, networks, scenes
 
 PAGE = "pages/inspect/feature_maps.py"
 Open = Callable[..., AppTest]
@@ -161,10 +163,27 @@ def test_photographs_without_a_network(open_page: Open, monkeypatch: pytest.Monk
     assert app.query_params["net"] == "imagenet-random"
     assert "These weights are random" in texts(app)
     assert "Only for small greyscale networks." in texts(app)
+    before = texts(app)
+    app.segmented_control(key="maps:source").set_value("upload").run()
+    photo = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(photo).save(buffer, "JPEG")
+    app.file_uploader[0].upload("photo.jpg", buffer.getvalue(), "image/jpeg").run()
+    assert "The network says" in texts(app)
+    assert texts(app) != before
 
 
-def test_few_scenes_are_kept(open_page: Open) -> None:
-    app = open_page(PAGE, net="untrained-cnn", sample="1-0")
-    for number in range(5):
-        app.number_input(key="maps:number").set_value(number).run()
-    assert scenes.scene_of._info.max_entries == 3  # type: ignore[attr-defined]
+def test_memory_is_bounded_while_one_flips(tmp_path: Path) -> None:
+    """Of twelve networks and twelve scenes only a few stay alive."""
+    networks._network.clear()
+    scenes.scene_of.clear()
+    seen: list[weakref.ref[Any]] = []
+    for step in range(12):
+        network = networks._network("untrained-cnn", step, str(tmp_path))
+        image = np.full((1, 28, 28), step, np.uint8)
+        scene = scenes.scene_of(network, network.key, image.tobytes(), image.shape)
+        seen += [weakref.ref(network.model), weakref.ref(scene)]
+    del network, scene
+    gc.collect()
+    assert sum(ref() is not None for ref in seen[::2]) == 6
+    assert sum(ref() is not None for ref in seen[1::2]) == 3
