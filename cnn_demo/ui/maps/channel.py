@@ -89,9 +89,12 @@ def _file(network: Network) -> Path:
 
 
 def search(network: Network, scene: Scene) -> PatchIndex | None:
-    """Go through the whole data set once a checkpoint; asks first where that takes long."""
+    """Go through the whole data set once a checkpoint, under the heading of the patches; asks where that is long."""
+    if network.spec is None:
+        return None
+    scenes.block(_("What excites it most"))
     found = known(network)
-    if found is not None or network.spec is None:
+    if found is not None:
         return found
     from cnn_demo.data import DatasetUnavailable
 
@@ -173,7 +176,6 @@ def patches(network: Network, layer: Layer, channel: int, found: PatchIndex) -> 
     from cnn_demo.inspect.patches import crop
 
     part = found.layers[layer.name]
-    scenes.block(_("What excites it most"))
     if part.dead[channel]:
         st.caption(_("✕ Dead: {layer} is zero in this channel for all of {n} images.").format(
             layer=part.response, n=f"{found.sample:,}"))  # fmt: skip

@@ -26,7 +26,7 @@ def choose(network: Network) -> np.ndarray | None:
     wanted = state.get("input") or ""
     if st.session_state.get(_SOURCE) not in titles:
         st.session_state[_SOURCE] = wanted if wanted in titles else next(iter(titles))
-    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         st.segmented_control(
             _("Image"), list(titles), key=_SOURCE, format_func=i18n.worded(titles, titles.__getitem__), required=True,
             on_change=lambda: state.put("input", st.session_state[_SOURCE]),

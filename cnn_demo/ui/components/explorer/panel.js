@@ -67,12 +67,14 @@ const RENDER = {
     const order = step.sums.map((_, i) => i).sort((a, b) => Math.abs(step.sums[b]) - Math.abs(step.sums[a]));
     const limits = { patch: peak(step.patch.flat()), kernel: peak(step.kernel.flat()), products: peak(step.products.flat()) };
     const card = (i) => make("div", { class: "card", "data-channel": step.first_channel + i },
-      make("header", { text: say(words.from_channel, { layer: step.source, channel: step.first_channel + i }) }),
+      make("header", {}, make("span", { text: say(words.from_channel, { layer: step.source, channel: step.first_channel + i }) }),
+        make("b", { class: "num", text: `Σ ${figure(step.sums[i])}` })),
       make("div", {},
         numberGrid(step.patch[i], table, limits.patch), "×", numberGrid(step.kernel[i], table, limits.kernel), "=",
-        numberGrid(step.products[i], table, limits.products),
-        make("span", { class: "num", text: `Σ ${figure(step.sums[i])}` })));
-    const cards = make("div", { class: "cards" }, ...order.slice(0, TOP_CARDS).sort((a, b) => a - b).map(card));
+        numberGrid(step.products[i], table, limits.products)));
+    const columns = step.patch[0][0].length;
+    const breadth = 3 * columns * (columns > 5 ? 12 : 29) + 56;
+    const cards = make("div", { class: "cards", style: `--card:${Math.max(210, breadth)}px` }, ...order.slice(0, TOP_CARDS).sort((a, b) => a - b).map(card));
     const parts = [make("p", { text: say(words.conv, {
       kernel: `${step.patch[0].length} × ${step.patch[0][0].length}`, n: step.sums.length, layer: step.source,
       place: place(step.top, step.left),

@@ -123,7 +123,7 @@ class Explorer {
     for (const stage of this.stages.values()) stage.draw(layout(stage.layer, width), "rgba(255,255,255,.75)");
     this.source = null;
     this.show(this.hovered ?? this.pinned);
-    if (this.landing && this.pinned) this.scrollTo(this.pinned.layer.name, false);
+    if (this.landing && this.pinned) this.land(this.pinned);
     this.landing = false;
   }
 
@@ -235,6 +235,14 @@ class Explorer {
     if (!section) return;
     this.stack.scrollTo({ top: section.offsetTop - this.stack.offsetTop - 4, behavior: smooth ? "smooth" : "instant" });
     this.current(name);
+  }
+
+  // To the layer of a unit, and further down where its tile would be out of sight.
+  land({ layer, channel }) {
+    this.scrollTo(layer.name, false);
+    const stage = this.stages.get(layer.name);
+    const below = stage.element.offsetTop - this.stack.offsetTop + stage.corner(channel, 0, 0)[1] + stage.place.tileY + 12;
+    if (below > this.stack.scrollTop + this.stack.clientHeight) this.stack.scrollTop = below - this.stack.clientHeight;
   }
 
   key(stage, event) {
