@@ -110,20 +110,26 @@ def _thickness(images: Tensor, amount: Tensor, ranges: Ranges) -> Tensor:
 
 STROKES = 0.55
 REINKED = 0.2
+WITHHELD = 0.25  # of the strokes, where also the styles that are kept for validation may be learnt
 
 
 class Handwriting:
     """What ``augment = "handwriting"`` means: a batch transform, and more training samples drawn by a synthetic pen."""
 
-    def __init__(self, spec: DatasetSpec, *, seed: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, spec: DatasetSpec, *, seed: int, device: torch.device | str = "cpu", all_styles: bool = False
+    ) -> None:
         """Choose the ranges for a data set.
 
         Args:
             spec: the data set; only digits get thickness, elastic deformation and synthetic strokes.
             seed: decides the synthetic strokes.
             device: where the batches will be.
+            all_styles: draw also the styles that are kept for validation: for a last training, when nothing is chosen
+                any more.
         """
         self.spec, self.seed, self.device = spec, seed, torch.device(device)
+        self.all_styles = all_styles
         self.ranges = DIGITS if spec.digits else OTHERS
 
     def extra(self, train: Split) -> Split | None:
@@ -136,9 +142,12 @@ class Handwriting:
         from cnn_demo.data.reink import reink
         from cnn_demo.data.strokes import synthesize
 
-        drawn = synthesize(round(len(train) * STROKES), self.seed)
-        again = reink(train, round(len(train) * REINKED), self.seed)
-        return Split(torch.cat([drawn.images, again.images]), torch.cat([drawn.labels, again.labels]))
+        count = round(len(train) * STROKES)
+        withheld = round(count * WITHHELD) if self.all_styles else 0
+        parts = [synthesize(count - withheld, self.seed), reink(train, round(len(train) * REINKED), self.seed)]
+        if withheld:
+            parts.append(synthesize(withheld, self.seed, held_out=True))
+        return Split(torch.cat([part.images for part in parts]), torch.cat([part.labels for part in parts]))
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Augment a batch in [0, 1], see :func:`augment`."""

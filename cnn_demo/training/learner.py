@@ -78,7 +78,9 @@ class Learner:
         if self.config.augment == "handwriting":
             from cnn_demo.data.augment import Handwriting  # only a run that augments pays for it
 
-            self.transform = Handwriting(data.spec, seed=self.config.seed, device=self.device)
+            # Without a validation split nothing is chosen by this run, so it may learn every style of writing.
+            last = self.config.val_fraction == 0
+            self.transform = Handwriting(data.spec, seed=self.config.seed, device=self.device, all_styles=last)
             extra = self.transform.extra(train)
             if extra is not None:
                 train = train.join(extra)

@@ -97,7 +97,7 @@ def _changed(answer: Answer, now: Variation, before: Tensor, after: Tensor) -> N
     old, new = int(before.argmax()), int(after.argmax())
     title = escape(_("What the network sees now"))
     st.html(
-        f'<div class="draw-stages"><figure class="draw-key"><img src="{data_url(pixels)}" alt="{title}">'
+        f'<div class="draw-stages draw-alone"><figure class="draw-key"><img src="{data_url(pixels)}" alt="{title}">'
         f"<figcaption><span>{title}</span></figcaption></figure></div>"
     )
     if old == new:

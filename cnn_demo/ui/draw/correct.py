@@ -84,11 +84,14 @@ def _kept(answer: Answer, picture: Picture) -> None:
             predicted=answer.spec.classes[verdict.top], network=answer.network.key,
         )  # fmt: skip
     except OSError as error:
-        st.session_state[_SAID] = (_("The drawing could not be kept: {reason}").format(reason=error), "⚠️")
+        st.session_state[_SAID] = (
+            _("The drawing could not be kept: {reason}").format(reason=error),
+            ":material/warning:",
+        )
         return
     state.put(_PARAM, collection.name)
     st.session_state[_LABEL] = None
-    st.session_state[_SAID] = (_("Kept as {word}.").format(word=answer.word(label)), "🔖")
+    st.session_state[_SAID] = (_("Kept as {word}.").format(word=answer.word(label)), ":material/bookmark_added:")
 
 
 def _remember_in_browser() -> None:

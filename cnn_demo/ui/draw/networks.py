@@ -135,7 +135,7 @@ def put(picks: list[Pick]) -> None:
 def title(option: str, runs: dict[str, Run]) -> str:
     """The name of a network for people."""
     if option == SHIPPED:
-        return _("Ships with the app: {model}, trained on MNIST").format(model=names.model("cnn"))
+        return _("Shipped {model} (MNIST)").format(model=names.model("cnn"))
     run = runs[option]
     return f"{run.title} · {names.state(run.state.value)}"
 
@@ -283,5 +283,8 @@ def calibrating(network: Network, loaded: LoadedModel) -> bool:
 
 def none_here() -> None:
     """There is no trained network on this machine yet: say so, and where to get one."""
-    st.info(_("There is no trained network here yet. Draw all you like; train one to have it read."), icon="🧠")
+    st.info(
+        _("There is no trained network here yet. Draw all you like; train one to have it read."),
+        icon=":material/neurology:",
+    )
     st.page_link("pages/train/train.py", label=_("Train a network"), icon=":material/show_chart:")

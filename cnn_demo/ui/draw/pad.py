@@ -116,7 +116,7 @@ def _draw() -> NDArray[np.uint8] | None:
         key=key,
     )
     _note(history, result)
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="xsmall", key="draw-tools"):
         st.button(
             _("Undo"), icon=":material/undo:", key="draw:undo", on_click=_undo, disabled=len(history) < 2,
         )  # fmt: skip
@@ -124,10 +124,11 @@ def _draw() -> NDArray[np.uint8] | None:
             _("Clear"), icon=":material/delete_sweep:", key="draw:clear", on_click=_clear,
             disabled=history[-1].png is None,
         )  # fmt: skip
-    st.slider(
-        _("Pen width (pixels)"), 4, 40, key=_WIDTH, persist_state="session",
-        help=_("The pad is 280 pixels wide. Ten pixels of pen become one pixel for the network, roughly."),
-    )  # fmt: skip
+        with st.popover(_("Pen"), icon=":material/line_weight:"):
+            st.slider(
+                _("Pen width (pixels)"), 4, 40, key=_WIDTH, persist_state="session",
+                help=_("The pad is 280 pixels wide. Ten pixels of pen become one pixel for the network, roughly."),
+            )  # fmt: skip
     image = None if history[-1].png is None else _pixels(history[-1].png)
     st.session_state[LAST] = image
     return image
@@ -178,7 +179,7 @@ def _sample(spec: DatasetSpec) -> Picture:
         if not spec.digits:
             st.warning(
                 _("The data set {name} is not on this machine. A run on the Train page fetches it; drawing works now.")
-                .format(name=f"**{names.dataset(spec.name)}**"), icon="📦",
+                .format(name=f"**{names.dataset(spec.name)}**"), icon=":material/inventory_2:",
             )  # fmt: skip
             return Picture(None, "sample:nothing", "sample")
         spec = get_spec("mnist-mini")

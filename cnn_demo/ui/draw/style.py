@@ -43,9 +43,10 @@ _STYLE = """
     text-align: center; animation: draw-breathe 1.4s ease-in-out infinite alternate; }
   @keyframes draw-breathe { from { opacity: .95; } to { opacity: .55; } }
   @media (prefers-reduced-motion: reduce) { .draw-loading { animation: none; } }
-  .draw-stages { display: flex; flex-wrap: wrap; gap: .9rem 1.1rem; align-items: flex-start; }
-  .draw-stages figure, .draw-pair figure { margin: 0; width: 9.4rem; }
-  .draw-stages img, .draw-pair img { width: 9.4rem; height: 9.4rem; object-fit: contain; background: #000;
+  .draw-stages { display: grid; grid-template-columns: repeat(6, minmax(0, 9.4rem)); gap: .9rem 1rem; }
+  .draw-stages.draw-alone { grid-template-columns: 9.4rem; }
+  .draw-stages figure, .draw-pair figure { margin: 0; }
+  .draw-stages img, .draw-pair img { width: 100%; aspect-ratio: 1; object-fit: contain; background: #000;
     display: block;
     image-rendering: pixelated; border-radius: .4rem; border: 2px solid rgba(128, 136, 150, .35); }
   .draw-stages figure.draw-key img { border-color: #3b82f6; }
@@ -53,17 +54,17 @@ _STYLE = """
   .draw-stages figcaption span { opacity: .7; display: block; }
   .draw-stages figcaption b { font-size: .95rem; }
   .draw-pair { display: flex; flex-wrap: wrap; gap: 1.1rem; }
-  .draw-pair figure { width: 17.5rem; } .draw-pair img { width: 17.5rem; height: 17.5rem; }
+  .draw-pair figure { width: 17.5rem; max-width: 100%; }
   .draw-pair img.draw-smooth { image-rendering: auto; }
   .draw-scale { width: 17.5rem; max-width: 100%; font-size: .8rem; }
   .draw-scale i { display: block; height: .6rem; border-radius: 3px; border: 1px solid rgba(128, 136, 150, .4); }
   .draw-scale div { display: flex; justify-content: space-between; opacity: .75; }
-  .draw-gallery-word { font-size: .8rem; text-align: center; opacity: .8; }
+  .st-key-draw-tools button { padding-left: .6rem; padding-right: .6rem; }
   @media (max-width: 640px) {
     .draw-cards[data-n="2"], .draw-cards[data-n="3"] { grid-template-columns: 1fr; }
     .draw-card { padding: .6rem .8rem; } .draw-big { font-size: 4.2rem; }
-    .draw-stages figure { width: calc(33% - .75rem); } .draw-pair figure { width: 100%; max-width: 17.5rem; }
-    .draw-stages img, .draw-pair img { width: 100%; height: auto; aspect-ratio: 1; }
+    .draw-stages { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .6rem; }
+    .draw-top { min-height: 5rem; }
   }
 </style>
 """

@@ -22,7 +22,8 @@ from cnn_demo.ui.i18n import _, ngettext
 from cnn_demo.ui.markup import escape, table
 from cnn_demo.ui.store import get_store
 
-_EPOCHS, _TOKEN, _PROBLEM = "draw:teach-epochs", "draw:teach-token", "draw:teach-problem"
+_EPOCHS, _TOKEN = "draw:teach-epochs", "draw:teach-token"
+_PROBLEM, _LAUNCHED = "draw:teach-problem", "draw:teach-launched"
 _SHOWN = 3
 _LR = 3e-4  # a third of the usual rate: what is known already should not be thrown over
 
@@ -67,6 +68,8 @@ def config(answer: Answer, collection: Collection, epochs: int) -> TrainConfig:
 
 
 def _launch_row(answer: Answer, collection: Collection, n: int) -> None:
+    if st.session_state.pop(_LAUNCHED, False):
+        st.rerun()  # the networks that are chosen stand outside this fragment
     problem = st.session_state.pop(_PROBLEM, None)
     if problem:
         st.error(problem)
@@ -86,12 +89,11 @@ def _launch_row(answer: Answer, collection: Collection, n: int) -> None:
         words += " " + _("About {time} here.").format(time=names.duration(cost.seconds * 1.25))
     st.caption(words)
     token = st.session_state.setdefault(_TOKEN, uuid.uuid4().hex)
-    wish = (planned, answer.network.pick, answer.network.title, n, token)
-    if st.button(
-        _("Fine-tune a copy of {name}").format(name=escape(answer.network.title)), key=f"draw:teach:{token}",
-        type="primary", icon=":material/school:", on_click=_launch, args=wish,
-    ):  # fmt: skip
-        st.rerun()  # the networks that are chosen stand outside this fragment
+    st.button(
+        _("Fine-tune a copy"), key=f"draw:teach:{token}", type="primary", icon=":material/school:", on_click=_launch,
+        args=(planned, answer.network.pick, answer.network.title, n, token),
+        help=_("An ordinary run that starts from the weights of {name}.").format(name=answer.network.title),
+    )  # fmt: skip
 
 
 def _launch(planned: TrainConfig, origin: Pick, title: str, n: int, token: str) -> None:
@@ -103,6 +105,7 @@ def _launch(planned: TrainConfig, origin: Pick, title: str, n: int, token: str) 
         return
     st.session_state[_TOKEN] = uuid.uuid4().hex
     networks.put([origin, Pick(run.id)])  # side by side, the new one followed while it learns
+    st.session_state[_LAUNCHED] = True
 
 
 def _runs(ids: list[str], were_active: bool) -> None:

@@ -1,0 +1,42 @@
+"""Make the README's pictures from the app itself: a real run on mnist-mini, photographed in headless Chromium.
+
+``python benchmarks/make_screenshots.py`` writes ``benchmarks/screenshots/*.png``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from bench_app import open_chromium
+from common import server
+from playwright.sync_api import sync_playwright
+
+from cnn_demo.config import TrainConfig
+from cnn_demo.runs import launcher
+from cnn_demo.runs.store import Store
+
+FOLDER = Path(__file__).resolve().parent / "screenshots"
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as (_, address), sync_playwright() as playwright:
+        store = Store(Path(folder))
+        run = launcher.launch(store, TrainConfig(epochs=4), name="First run")
+        while (now := store.get(run.id)).epoch < 3.4 and not now.state.ended:
+            time.sleep(0.2)
+        browser = open_chromium(playwright)
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light", locale="en-US")
+        page.goto(f"{address}/train?run={run.id}")
+        page.get_by_text("Test accuracy").first.wait_for()
+        page.wait_for_timeout(3000)
+        page.screenshot(path=FOLDER / "train.png")
+        while not store.get(run.id).state.ended:
+            time.sleep(0.2)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Networks for tests that need weights but no training: a checkpoint of a seeded fresh network in a run store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnn_demo.runs.records import Run
+    from cnn_demo.runs.store import Store
+
+
+def put_checkpoint(
+    store: Store, run: Run, *, step: int = 60, epoch: float = 3.0, seed: int = 0, sharp: float = 1
+) -> Any:
+    """Give a run a checkpoint as a worker would have, and return its model.
+
+    Args:
+        store: where the run is.
+        run: the run.
+        step: of the checkpoint; an epoch with this step gives it its accuracy.
+        epoch: of the checkpoint.
+        seed: decides the weights.
+        sharp: the last layer is multiplied by it: a large value makes the network sure of itself.
+    """
+    import torch
+
+    from cnn_demo.data import get_spec
+    from cnn_demo.models import create_model
+    from cnn_demo.runs.checkpoints import checkpoint_name, save_checkpoint
+    from cnn_demo.runs.recorder import Recorder
+    from cnn_demo.training import Snapshot
+
+    spec = get_spec(run.config.dataset)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = create_model(run.config.model, channels=spec.channels, size=spec.size, classes=len(spec.classes))
+    with torch.no_grad():
+        model.fc2.weight.mul_(sharp)
+    meta = {"config": run.config.to_dict(), "step": step}
+    snapshot = Snapshot(step, epoch, dict(model.state_dict()), {}, meta)
+    save_checkpoint(store.folder(run.id) / "checkpoints", snapshot)
+    Recorder(store, run).checkpoint(step, epoch, f"checkpoints/{checkpoint_name(step)}")
+    return model.eval().requires_grad_(False)

@@ -1,0 +1,185 @@
+"""Fine-tuning: it starts from the weights that are named, sees the drawings, and says what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from made_networks import put_checkpoint
+
+from cnn_demo.config import ConfigError, TrainConfig
+from cnn_demo.data import Dataset, Resident, Split, get_spec, load_dataset
+from cnn_demo.data.collection import Collection
+from cnn_demo.runs import finetune, recorder
+from cnn_demo.runs.checkpoints import load_model
+from cnn_demo.runs.recorder import claim_own
+from cnn_demo.runs.records import Run, RunState
+from cnn_demo.runs.store import Store
+from cnn_demo.runs.worker import execute
+from cnn_demo.training import Progress, evaluate, fit
+from cnn_demo.training.learner import COLLECTION_SHARE, repeated
+
+SPEC = get_spec("mnist-mini")
+NAME = "abcdefghjkmn"
+
+
+@pytest.fixture(scope="module")
+def small() -> Dataset:
+    whole = load_dataset("mnist-mini")
+    return Dataset(SPEC, whole.train.take(np.arange(0, 8000, 20)), whole.test.take(np.arange(0, 2000, 20)))
+
+
+@pytest.fixture(autouse=True)
+def _small_and_quick(monkeypatch: pytest.MonkeyPatch, small: Dataset) -> None:
+    monkeypatch.setattr("cnn_demo.data.load_dataset", lambda *_, **__: small, raising=False)
+    monkeypatch.setattr(recorder, "WISH_SECONDS", 0.0)
+
+
+@pytest.fixture
+def origin(store: Store, make_run: Callable[..., Run]) -> tuple[Run, torch.nn.Module]:
+    run = make_run("finished", config=TrainConfig(device="cpu"))
+    return run, put_checkpoint(store, run, seed=4)
+
+
+@pytest.fixture
+def drawings(store: Store) -> Collection:
+    collection = Collection(store.home / "collection", NAME)
+    for label in range(3):
+        pad = np.zeros((280, 280), np.uint8)
+        pad[60:220, 60 + 50 * label : 80 + 50 * label] = 255
+        pad[60 + 60 * label : 80 + 60 * label, 60:200] = 255
+        collection.add(pad, label, SPEC)
+    return collection
+
+
+def run_it(
+    store: Store, config: TrainConfig, on_event: Callable[[Any], None] | None = None, *, again: str = "", name: str = ""
+) -> Run:
+    """Train in this process: a new run (with ``name`` as its id), or one that is queued again."""
+    run_id = again or name or store.new_id()
+    store.folder(run_id).mkdir(exist_ok=True)
+    with store.lock(run_id):
+        if not again:
+            store.create(config, owned=True, run_id=run_id)
+        claimed = claim_own(store, ["cpu"], run_id)
+        assert claimed is not None
+        return execute(store, claimed, on_event)
+
+
+def config_of(run: Run, **changes: Any) -> TrainConfig:
+    base = TrainConfig(device="cpu", batch_size=50, epochs=2, init=f"{run.id}@60", collection=NAME, lr=1e-3)
+    return base.replace(**changes)
+
+
+def test_fit_starts_from_given_weights_and_mixes_in_the_share(small: Dataset) -> None:
+    few = small.test.take(np.arange(7))
+    weights = {name: value + 0.01 for name, value in next(iter_weights(small)).items()}
+    events = fit(TrainConfig(device="cpu", batch_size=100, epochs=1), dataset=small, start=weights, more=few)
+    started, first = next(events), next(events)
+    assert started.train_n == 400 + 100
+    assert started.train_n * COLLECTION_SHARE == pytest.approx(100)
+    begun = first.capture().weights
+    assert all(torch.equal(begun[name], value) for name, value in weights.items())
+
+
+def iter_weights(small: Dataset) -> Any:
+    events = fit(TrainConfig(device="cpu"), dataset=small)
+    next(events)
+    yield {name: value.clone() for name, value in next(events).capture().weights.items()}
+
+
+def test_repetition_is_in_turn_and_never_drops_a_drawing() -> None:
+    few = Split(torch.arange(3, dtype=torch.uint8).view(3, 1, 1, 1), torch.tensor([0, 1, 2]))
+    assert repeated(few, 28).labels.tolist() == [0, 1, 2, 0, 1, 2, 0]  # 7 of 35 are a fifth
+    assert repeated(few, 1).labels.tolist() == [0, 1, 2]
+
+
+def test_weights_of_another_model_are_refused_by_name(small: Dataset) -> None:
+    with pytest.raises(ConfigError) as caught:
+        next(iter(fit(TrainConfig(device="cpu", init="shipped"), dataset=small, start={"x": torch.zeros(1)})))
+    assert caught.value.field == "init"
+
+
+def test_before_and_after_are_what_evaluation_says(
+    store: Store, origin: tuple[Run, torch.nn.Module], drawings: Collection, small: Dataset
+) -> None:
+    run = run_it(store, config_of(origin[0]))
+    assert run.state is RunState.FINISHED, run.error_detail
+    report = finetune.read(store, run.id)
+    assert report is not None
+    assert (report.dataset, report.origin) == ("mnist-mini", "mnist-mini")
+    after = load_model(store, run.id).model
+    own = drawings.split(SPEC)
+    for score, model, split in (
+        (report.test_before, origin[1], small.test),
+        (report.test_after, after, small.test),
+        (report.drawings_before, origin[1], own),
+        (report.drawings_after, after, own),
+    ):
+        expected = evaluate(model, Resident(split, SPEC, "cpu"))
+        assert score is not None
+        assert (score.accuracy, score.n) == (pytest.approx(expected.accuracy), expected.n)
+    assert report.test_after == finetune.Score(pytest.approx(run.test_accuracy), run.test_n)
+    assert report.drawings_after.accuracy == 1.0  # three drawings, each seen dozens of times
+    assert finetune.read(store, origin[0].id) is None
+
+
+def test_resume_is_exact_though_collection_and_origin_are_gone(
+    store: Store, origin: tuple[Run, torch.nn.Module], drawings: Collection
+) -> None:
+    config = config_of(origin[0])
+    whole = run_it(store, config)
+
+    def stop_early(event: Any) -> None:
+        if isinstance(event, Progress):
+            store.stop("stopped1")
+
+    half = run_it(store, config, stop_early, name="stopped1")
+    assert half.state is RunState.STOPPED
+    assert 0 < half.step < whole.step
+    drawings.add(np.full((280, 280), 255, np.uint8), 9, SPEC)  # more drawings come,
+    drawings.clear()  # then all go,
+    store.delete(origin[0].id)  # and the network that it started from
+    store.resume(half.id)
+    done = run_it(store, config, again=half.id)
+    assert done.state is RunState.FINISHED, done.error_detail
+    expected, found = (load_model(store, r.id).model.state_dict() for r in (whole, done))
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+    assert finetune.read(store, done.id) == finetune.read(store, whole.id)
+
+
+def test_what_is_missing_is_named(store: Store, origin: tuple[Run, torch.nn.Module], drawings: Collection) -> None:
+    for changes, field in (
+        ({"init": "nosuchrun"}, "init"),
+        ({"collection": "zzzzzzzzzzzz"}, "collection"),
+        ({"model": "resnet18"}, "model"),
+    ):
+        run = run_it(store, config_of(origin[0], **changes))
+        assert run.state is RunState.FAILED
+        assert run.error_kind == "config"
+        assert run.hint["field"] == field
+    lost = run_it(store, config_of(origin[0], init=f"{origin[0].id}@999"))
+    assert lost.error_kind == "checkpoint_unreadable"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("init", "a b"), ("init", "run@"), ("init", "../x"),
+        ("collection", "short"), ("collection", "../../etc/pw"), ("collection", 1),
+    ],
+)  # fmt: skip
+def test_names_are_validated(field: str, value: object) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(**{field: value})
+    assert caught.value.field == field
+
+
+def test_a_damaged_report_is_no_report(store: Store, make_run: Callable[..., Run], tmp_path: Path) -> None:
+    run = make_run("finished")
+    (store.folder(run.id) / finetune.REPORT).write_text('{"dataset": "mnist"}')
+    assert finetune.read(store, run.id) is None
