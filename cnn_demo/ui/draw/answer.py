@@ -146,11 +146,11 @@ def basis(answers: list[Answer]) -> str:
                 words = _("not calibrated; these are raw probabilities.")
         else:
             words = _(
-                "temperature {temperature}, fitted on {n} images of the training side. Of these, {alarms} fall below "
-                "the energy threshold and would wrongly be called no digit."
+                "temperature {temperature}, fitted on the training side. Of {n} images there, {alarms} fall below the "
+                "threshold and would wrongly be called no digit."
             ).format(temperature=f"{known.temperature:.2f}", n=f"{known.digits:,}", alarms=f"{known.false_alarms:.1%}")
             if known.signs:
-                words += " " + _("Of {n} synthetic letters, signs and scribbles, {misses} pass for digits.").format(
+                words += " " + _("Of {n} synthetic letters, signs and scribbles that it was not fitted on, {misses} pass.").format(
                     n=f"{known.signs:,}", misses=f"{known.misses:.1%}")  # fmt: skip
         lines.append(f"**{name.replace('*', '')}**: {words}")
     return "\n\n".join(lines)
