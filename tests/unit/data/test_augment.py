@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnn_demo.data import get_spec, load_dataset
+from cnn_demo.data import Split, get_spec, load_dataset
 from cnn_demo.data.augment import DIGITS, OTHERS, Handwriting, Ranges, augment
 
 STILL = Ranges(rotation=0, scale=0, aspect=0, shear=0, translation=0, elastic=0, thinner=0, thicker=0, untouched=0)
@@ -155,3 +155,22 @@ def test_handwriting_adds_strokes_for_digits_only() -> None:
 def test_cuda_gives_what_the_cpu_gives_for_the_same_numbers(digits: torch.Tensor) -> None:
     host = augment(digits, DIGITS, dice())
     torch.testing.assert_close(augment(digits.cuda(), DIGITS, dice()).cpu(), host, atol=1e-4, rtol=0)
+
+
+def test_styles_kept_for_validation_are_learnt_only_in_a_last_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cnn_demo.data import strokes
+
+    asked = []
+    real = strokes.synthesize
+
+    def note(n: int, seed: int, *, held_out: bool = False) -> Split:
+        asked.append((n, held_out))
+        return real(2, seed, held_out=held_out)
+
+    monkeypatch.setattr(strokes, "synthesize", note)
+    train = load_dataset("mnist-mini").train.take(np.arange(40))
+    Handwriting(get_spec("mnist-mini"), seed=0).extra(train)
+    assert asked == [(22, False)]
+    asked.clear()
+    Handwriting(get_spec("mnist-mini"), seed=0, all_styles=True).extra(train)
+    assert asked == [(16, False), (6, True)]
