@@ -29,8 +29,10 @@ def add_parser(subparsers: Any) -> None:
 def overlap(trained_on: str, dataset: str) -> str:
     """A warning where the test split of ``dataset`` was seen in training on ``trained_on``; else an empty text."""
     if trained_on == "mnist" and dataset == "mnist-mini":
-        return "the test digits of mnist-mini belong to MNIST's training set, which this model was trained on:"
+        return (
+            "the test digits of mnist-mini belong to MNIST's training set, which this model was trained on:"
             " not a fair test"
+        )
     return ""
 
 

@@ -150,7 +150,7 @@ def basis(answers: list[Answer]) -> str:
                 "threshold and would wrongly be called no digit."
             ).format(temperature=f"{known.temperature:.2f}", n=f"{known.digits:,}", alarms=f"{known.false_alarms:.1%}")
             if known.signs:
-                words += " " + _("Of {n} synthetic letters, signs and scribbles that it was not fitted on, {misses} pass.").format(
-                    n=f"{known.signs:,}", misses=f"{known.misses:.1%}")  # fmt: skip
+                passed = _("Of {n} synthetic letters, signs and scribbles that it was not fitted on, {misses} pass.")
+                words += " " + passed.format(n=f"{known.signs:,}", misses=f"{known.misses:.1%}")
         lines.append(f"**{name.replace('*', '')}**: {words}")
     return "\n\n".join(lines)

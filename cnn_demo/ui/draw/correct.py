@@ -44,7 +44,7 @@ def mine() -> Collection | None:
     """
     name = state.get(_PARAM) or ""
     if not COLLECTION_NAME.fullmatch(name):
-        name = st.context.cookies.get(_COOKIE, "")
+        name = str(st.context.cookies.get(_COOKIE, ""))
         if not COLLECTION_NAME.fullmatch(name):
             return None
     return Collection(get_store().home / "collection", name)
