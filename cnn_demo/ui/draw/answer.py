@@ -121,7 +121,7 @@ def _bars(answer: Answer) -> str:
     for label, value in enumerate(verdict.probabilities):
         role = {verdict.top: " draw-first", verdict.runner_up: " draw-second"}.get(label, "") if not empty else ""
         width = 0 if empty else value * 100
-        number = "–" if empty else percent(value)
+        number = "–" if empty else escape(percent(value))
         rows.append(
             f'<tr class="draw-row{role}"><th scope="row">{escape(answer.word(label))}</th>'
             f'<td class="draw-track"><span style="width:{width:.2f}%"></span></td><td>{number}</td></tr>'

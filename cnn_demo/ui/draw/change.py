@@ -111,7 +111,7 @@ def _changed(answer: Answer, now: Variation, before: Tensor, after: Tensor) -> N
     rows = "".join(
         f'<tr class="draw-row{" draw-first" if label == new else ""}"><th scope="row">{escape(answer.word(label))}</th>'
         f'<td class="draw-track"><span style="width:{float(after[label]) * 100:.2f}%"></span></td>'
-        f"<td>{percent(float(after[label]))}</td></tr>"
+        f"<td>{escape(percent(float(after[label])))}</td></tr>"
         for label in order
     )
     caption = escape(_("The three most probable classes"))

@@ -79,7 +79,7 @@ def _figures(drawing: Drawing, answers: list[Answer]) -> str:
             if answer.reading is None or len(answer.reading.stages) != len(drawing.stages):
                 continue
             at = answer.reading.stages[number]
-            said.append(f"<b>{escape(answer.word(at.top))}</b> {percent(at.probability)}")
+            said.append(f"<b>{escape(answer.word(at.top))}</b> {escape(percent(at.probability))}")
         title = escape(_(stage.title))
         size = f"{pixels.shape[1]} × {pixels.shape[0]}"
         mark = ' class="draw-key"' if stage.name in _KEY_STAGES else ""

@@ -1,0 +1,290 @@
+"""The Draw page in both languages: what is read is one's own drawing, and nothing that goes wrong costs it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from made_networks import put_checkpoint
+from PIL import Image
+from reading import words
+from streamlit.testing.v1 import AppTest
+
+from cnn_demo.config import TrainConfig
+from cnn_demo.data import get_spec, load_dataset
+from cnn_demo.data.collection import Collection
+from cnn_demo.data.drawing import prepare
+from cnn_demo.inspect.reading import read
+from cnn_demo.runs.records import Run
+from cnn_demo.runs.store import Store
+from cnn_demo.ui.draw import networks, pad
+
+DRAW = "pages/draw/draw.py"
+SPEC = get_spec("mnist-mini")
+Visit = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def _no_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raw probabilities: fitting a calibration takes seconds and has tests of its own."""
+    monkeypatch.setattr(networks, "calibration", lambda *_: None)
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def network(store: Store, make_run: Callable[..., Run]) -> tuple[Run, Any]:
+    """A finished run with a checkpoint, and its model."""
+    run = make_run("finished", name="Mine", config=TrainConfig(device="cpu"))
+    return run, put_checkpoint(store, run, seed=1, sharp=30)
+
+
+def digit(number: int) -> np.ndarray:
+    """A test digit as it would stand on the pad: RGBA, 280 x 280."""
+    image = load_dataset("mnist-mini").test.images[number, 0].numpy()
+    grey = np.asarray(Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC))
+    return np.dstack([grey, grey, grey, np.full_like(grey, 255)])
+
+
+def png(picture: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, format="PNG")
+    return out.getvalue()
+
+
+def draw(app: AppTest, picture: np.ndarray | None, strokes: int = 1) -> AppTest:
+    """What the pad sends after a stroke."""
+    data = png(np.zeros((280, 280, 4), np.uint8) if picture is None else picture)
+    raw = {"objects": [{"type": "Path", "number": n} for n in range(0 if picture is None else strokes)]}
+    url = "data:image/png;base64," + base64.b64encode(data).decode()
+    app.session_state[f"draw:pad:{app.session_state['draw:mount']}"] = {"drawing": {"raw": raw, "data": url}}
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def cards(app: AppTest) -> list[str]:
+    """The cards of the networks, as HTML."""
+    html = next((h.proto.body for h in app.get("html") if "draw-cards" in h.proto.body), "")
+    return html.split("<article")[1:]
+
+
+def said(card: str) -> tuple[str, list[str]]:
+    """The large sign of a card, and the figures of its bars."""
+    big = re.search(r'class="draw-big"[^>]*>([^<]*)<', card)
+    return big[1] if big else "", re.findall(r"</span></td><td>([^<]*)</td>", card)
+
+
+def expected(model: Any, picture: np.ndarray) -> tuple[str, float]:
+    verdict = read(model, prepare(picture, SPEC), SPEC).verdict
+    return SPEC.classes[verdict.top], verdict.probabilities[verdict.top]
+
+
+def open_draw(open_page: Visit, run: Run | None = None, locale: str = "en-US", **params: str) -> AppTest:
+    return open_page(DRAW, locale, **({"nets": run.id} if run else {}), **params)
+
+
+@pytest.mark.parametrize(("locale", "invited"), [("en-US", "Draw something"), ("zh-CN", "写点什么吧")])
+def test_an_empty_pad_is_no_one(open_page: Visit, network: tuple[Run, Any], locale: str, invited: str) -> None:
+    app = open_draw(open_page, network[0], locale)
+    (card,) = cards(app)
+    assert invited in card
+    assert said(card) == ("✎", ["–"] * 10)
+    assert "97" not in card.split("draw-top")[1]
+    (card,) = cards(draw(app, np.zeros((280, 280, 4), np.uint8)))  # strokes that left no ink
+    assert invited in card
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_the_answer_is_the_models(open_page: Visit, network: tuple[Run, Any], locale: str) -> None:
+    app = draw(open_draw(open_page, network[0], locale), digit(17))
+    (card,) = cards(app)
+    top, share = expected(network[1], digit(17))
+    assert said(card)[0] == top
+    assert f"{share:.1%}" in card or share > 0.999
+    assert len(said(card)[1]) == 10  # "<0.1%" among them, which must not become a tag
+    assert "2,000" in card  # its accuracy comes with n
+    stages = next(h.proto.body for h in app.get("html") if "data-stage" in h.proto.body)
+    assert stages.count("<figure") == 6
+    assert np.array_equal(app.session_state[pad.LAST], digit(17))
+
+
+def test_ten_people_never_see_each_others_digits(open_page: Visit, network: tuple[Run, Any]) -> None:
+    """Ten sessions take turns, each drawing over what it drew before: each is read its own digit, and keeps its own.
+
+    (AppTest swaps a global for the time of a run, so they cannot overlap here; ten browsers at once do in Chromium.)
+    """
+    numbers = [111 * n + 3 for n in range(10)]
+    apps = [open_draw(open_page, network[0]) for _ in numbers]
+    for stroke in (1, 2):
+        for place, app in enumerate(apps):
+            draw(app, digit(numbers[place if stroke == 2 else (place + 1) % 10]), strokes=stroke)
+    for number, app in zip(numbers, apps, strict=True):
+        app.run()
+        assert np.array_equal(app.session_state[pad.LAST], digit(number))
+        assert said(cards(app)[0])[0] == expected(network[1], digit(number))[0]
+    names = set()
+    for app in apps[:3]:
+        app.session_state["draw:look"] = "correct"
+        app.run()
+        app.button_group(key="draw:it-was").set_value(5).run()
+        app.button(key="draw:keep").click().run()
+        assert "1 drawing in your collection" in words(app)
+        names.add(str(app.query_params["collection"]))
+    assert len(names) == 3
+
+
+def test_undo_clear_and_a_new_visit_to_the_page(open_page: Visit, network: tuple[Run, Any]) -> None:
+    app = open_draw(open_page, network[0])
+    draw(draw(app, digit(5)), digit(6), strokes=2)
+    app.button(key="draw:undo").click().run()
+    assert np.array_equal(app.session_state[pad.LAST], digit(5))
+    assert app.session_state["draw:base"]["objects"] == [{"type": "Path", "number": 0}]
+    app.switch_page("pages/start/start.py").run()
+    app.switch_page(DRAW).run()
+    assert np.array_equal(app.session_state[pad.LAST], digit(5))
+    assert said(cards(app)[0])[0] == expected(network[1], digit(5))[0]
+    app.button_group(key="language_switch").set_value("zh_CN").run()
+    assert app.title[0].value == "手写"
+    assert np.array_equal(app.session_state[pad.LAST], digit(5))
+    app.button(key="draw:clear").click().run()
+    assert app.session_state[pad.LAST] is None
+    app.button(key="draw:undo").click().run()
+    assert np.array_equal(app.session_state[pad.LAST], digit(5))
+
+
+def test_up_to_three_networks_read_one_drawing(
+    open_page: Visit, store: Store, make_run: Callable[..., Run], network: tuple[Run, Any]
+) -> None:
+    run, first = network
+    second = put_checkpoint(store, run, step=20, epoch=1, seed=8, sharp=30)
+    other = make_run("finished", name="Other", config=TrainConfig(device="cpu"))
+    third = put_checkpoint(store, other, seed=9, sharp=30)
+    app = draw(open_page(DRAW, nets=f"{run.id},{other.id}"), digit(40))
+    assert [said(c)[0] for c in cards(app)] == [expected(m, digit(40))[0] for m in (first, third)]
+    app.selectbox(key=f"draw:step:{run.id}").select_index(2).run()  # newest, step 60, step 20
+    assert said(cards(app)[0])[0] == expected(second, digit(40))[0]
+    assert f"{run.id}@20" in str(app.query_params["nets"])
+    assert np.array_equal(app.session_state[pad.LAST], digit(40))
+
+
+def test_a_training_run_is_followed(open_page: Visit, store: Store, make_run: Callable[..., Run]) -> None:
+    run = make_run("running", name="Live", config=TrainConfig(epochs=10, device="cpu"))
+    app = draw(open_draw(open_page, run), digit(8))
+    assert "no checkpoint yet" in cards(app)[0]
+    early = put_checkpoint(store, run, step=10, epoch=0.5, seed=2, sharp=30)
+    app.run()
+    assert said(cards(app)[0])[0] == expected(early, digit(8))[0]
+    late = put_checkpoint(store, run, step=60, epoch=3, seed=3, sharp=30)
+    app.run()
+    assert said(cards(app)[0])[0] == expected(late, digit(8))[0]
+    assert "followed live" in cards(app)[0]
+
+
+@pytest.mark.parametrize(("locale", "gone"), [("en-US", "no network"), ("zh-CN", "没有网络")])
+def test_what_is_wrong_is_named_and_the_drawing_stays(
+    open_page: Visit, store: Store, network: tuple[Run, Any], make_run: Callable[..., Run], locale: str, gone: str
+) -> None:
+    run, _model = network
+    assert gone in open_page(DRAW, locale, nets=f"nosuchrun,{run.id}").warning[0].value
+    broken = make_run("finished", name="Broken", config=TrainConfig(device="cpu"))
+    put_checkpoint(store, broken)
+    weights = store.checkpoints(broken.id)[0].path / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    app = draw(open_page(DRAW, locale, nets=f"{broken.id},{run.id}"), digit(3))
+    bad, good = cards(app)
+    assert 'role="alert"' in bad
+    assert "weights.safetensors" in bad
+    assert said(good)[0]
+    store.delete(run.id)
+    app.run()
+    assert gone in "\n".join(w.value for w in app.warning)
+    assert np.array_equal(app.session_state[pad.LAST], digit(3))
+
+
+@pytest.mark.parametrize(("locale", "refused"), [("en-US", "no PNG or JPEG"), ("zh-CN", "不是 PNG 或 JPEG")])
+def test_uploads(open_page: Visit, network: tuple[Run, Any], locale: str, refused: str) -> None:
+    app = open_draw(open_page, network[0], locale, **{"from": "upload"})
+    paper = np.full((300, 200), 230, np.uint8)
+    paper[60:240, 90:110] = 30
+    app.file_uploader(key="draw:file:0").set_value([("one.png", png(paper), "image/png")]).run()
+    shown = np.asarray(Image.fromarray(paper).convert("RGBA"))
+    assert said(cards(app)[0])[0] == expected(network[1], shown)[0]
+    app.file_uploader(key="draw:file:0").set_value([("fake.png", b"hello", "image/png")]).run()
+    assert refused in app.error[0].value
+    assert "fake.png" in app.error[0].value
+    assert said(cards(app)[0])[0] == expected(network[1], shown)[0]  # the one before is still there
+
+
+def test_samples_and_missing_data_sets(
+    open_page: Visit,
+    store: Store,
+    make_run: Callable[..., Run],
+    network: tuple[Run, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+) -> None:
+    app = open_draw(open_page, network[0], **{"from": "sample", "sample": "3-7"})
+    test = load_dataset("mnist-mini").test
+    image = test.images[np.flatnonzero(test.labels.numpy() == 3)[7], 0].numpy()
+    assert said(cards(app)[0])[0] == expected(network[1], image)[0]
+    monkeypatch.setenv("CNN_DEMO_DATA", str(tmp_path / "nothing"))
+    fashion = make_run("finished", config=TrainConfig(dataset="fashion-mnist", device="cpu"))
+    put_checkpoint(store, fashion)
+    app = open_draw(open_page, fashion, **{"from": "sample"})
+    assert "Fashion-MNIST" in app.warning[0].value
+
+
+@pytest.mark.parametrize("method", ["gradient", "integrated", "grad_cam", "occlusion"])
+def test_why(open_page: Visit, network: tuple[Run, Any], method: str) -> None:
+    app = draw(open_draw(open_page, network[0], look="why", method=method), digit(9))
+    pair = next(h.proto.body for h in app.get("html") if "draw-pair" in h.proto.body)
+    assert f'data-method="{method}"' in pair
+    assert pair.count("<img") == 2
+    app.button_group(key="draw:target").set_value(9).run()
+    assert "speaks for 9" in next(h.proto.body for h in app.get("html") if "draw-pair" in h.proto.body)
+
+
+def test_sliders_change_the_answer_and_the_curve(open_page: Visit, network: tuple[Run, Any]) -> None:
+    app = draw(open_draw(open_page, network[0], look="change"), digit(9))
+    assert any(m.value.startswith("Still") for m in app.markdown)
+    assert len(app.get("echarts_chart")) == 1
+    app.slider(key="draw:change:angle").set_value(180).run()
+    app.slider(key="draw:change:right").set_value(5).run()
+    assert not app.exception
+    app.button(key="draw:still").click().run()
+    assert app.slider(key="draw:change:angle").value == 0
+
+
+@pytest.mark.parametrize(("locale", "kept"), [("en-US", "2 drawings in your collection"), ("zh-CN", "2 幅手写图")])
+def test_correct_and_teach(open_page: Visit, store: Store, network: tuple[Run, Any], locale: str, kept: str) -> None:
+    run = network[0]
+    app = draw(open_draw(open_page, run, locale, look="correct"), digit(12))
+    for label in (4, 9):
+        app.button_group(key="draw:it-was").set_value(label).run()
+        app.button(key="draw:keep").click().run()
+    assert kept in words(app)
+    name = app.query_params["collection"]
+    name = name if isinstance(name, str) else name[0]
+    collection = Collection(store.home / "collection", name)
+    assert [e.label for e in collection.entries()] == [4, 9]
+    app.toggle(key="draw:browse").set_value(True).run()
+    next(b for b in app.button if b.key and b.key.startswith("draw:delete:")).click().run()
+    assert [e.label for e in collection.entries()] == [4]  # the newest is shown first
+    next(b for b in app.button if b.key and b.key.startswith("draw:teach:")).click().run()
+    newest = store.list()[0]
+    assert (newest.config.init, newest.config.collection) == (f"{run.id}@60", name)
+    assert (newest.config.dataset, newest.config.model) == ("mnist-mini", "cnn")
+    assert str(newest.id) in str(app.query_params["nets"])
+
+
+def test_without_a_network_one_can_still_draw(open_page: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "shipped_is_here", lambda: False)
+    app = draw(open_page(DRAW), digit(2))
+    assert "no trained network" in app.info[0].value
+    assert np.array_equal(app.session_state[pad.LAST], digit(2))
