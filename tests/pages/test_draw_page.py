@@ -167,7 +167,7 @@ def test_up_to_three_networks_read_one_drawing(
     third = put_checkpoint(store, other, seed=9, sharp=30)
     app = draw(open_page(DRAW, nets=f"{run.id},{other.id}"), digit(40))
     assert [said(c)[0] for c in cards(app)] == [expected(m, digit(40))[0] for m in (first, third)]
-    app.selectbox(key=f"draw:step:{run.id}").select_index(2).run()  # newest, step 60, step 20
+    app.selectbox(key=f"draw:step:{run.id}:en").select_index(2).run()  # newest, step 60, step 20
     assert said(cards(app)[0])[0] == expected(second, digit(40))[0]
     assert f"{run.id}@20" in str(app.query_params["nets"])
     assert np.array_equal(app.session_state[pad.LAST], digit(40))

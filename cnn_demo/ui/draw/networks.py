@@ -100,13 +100,15 @@ def choose() -> list[Network]:
             layout.not_found(_("There is no network {name} here.").format(name=f"**{escape(pick.option)}**"))
     picks = [pick for pick in wanted if pick.option in options] or _default(options)
     chosen = [pick.option for pick in picks]
-    if st.session_state.get(_KEY) != chosen:
-        st.session_state[_KEY] = chosen
+    # Streamlit keeps a choice as the words that were shown: in another language it is another widget, filled anew.
+    key = f"{_KEY}:{i18n.language()}"
+    if st.session_state.get(key) != chosen:
+        st.session_state[key] = chosen
     if not options:
         return []
     st.multiselect(
-        _("Networks, up to {n} side by side").format(n=MOST), options, key=_KEY, max_selections=MOST,
-        format_func=i18n.worded(options, lambda o: title(o, runs)), on_change=_chosen, args=(picks,),
+        _("Networks, up to {n} side by side").format(n=MOST), options, key=key, max_selections=MOST,
+        format_func=i18n.worded(options, lambda o: title(o, runs)), on_change=_chosen, args=(key, picks),
     )  # fmt: skip
     found = [_find(store, pick, runs) for pick in picks]
     with_steps = [n for n in found if n.run is not None]
@@ -122,9 +124,9 @@ def _default(options: list[str]) -> list[Pick]:
     return [Pick(first)] if first else []
 
 
-def _chosen(before: list[Pick]) -> None:
+def _chosen(key: str, before: list[Pick]) -> None:
     steps = {pick.option: pick.step for pick in before}
-    put([Pick(option, steps.get(option)) for option in st.session_state[_KEY]])
+    put([Pick(option, steps.get(option)) for option in st.session_state[key]])
 
 
 def put(picks: list[Pick]) -> None:
@@ -156,7 +158,7 @@ def _checkpoint(store: Store, network: Network, picks: list[Pick], *, several: b
     steps = {c.step: c for c in store.checkpoints(run_id)}
     options = [NEWEST, *reversed(steps)]
     step = NEWEST if network.pick.step not in steps else network.pick.step
-    key = f"draw:step:{run_id}"
+    key = f"draw:step:{run_id}:{i18n.language()}"
     if st.session_state.get(key) != step:
         st.session_state[key] = step
     form = _("step {step} · epoch {epoch}")
