@@ -2,7 +2,8 @@
 
 Needs the full MNIST (CNN_DEMO_DATA names its folder). Writes ``calibration.json`` beside the shipped weights. The
 temperature and the threshold come from MNIST's training images and synthetic strokes alone; the rates printed are those
-on MNIST's 10,000 test images, on synthetic strokes of another seed, and on signs that the calibration never saw.
+on MNIST's 10,000 test images, on synthetic strokes of other seeds (their styles were trained on), and on signs that
+the calibration never saw.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def main() -> None:
     print(calibration)
     report("MNIST test", data.test, model, data, calibration)
     report("strokes, styles of the training", synthesize(4000, 4711), model, data, calibration)
-    report("strokes, styles held out", synthesize(4000, 4711, held_out=True), model, data, calibration)
+    report("strokes, styles that only a last training learns", synthesize(4000, 4711, held_out=True), model, data, calibration)
     for measuring in (False, True):
         signs = logits_of(model, synthesize_signs(2000, 4711, measuring=measuring), data)
         which = "never seen" if measuring else "of the calibration"
