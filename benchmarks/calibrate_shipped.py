@@ -42,7 +42,8 @@ def main() -> None:
     print(calibration)
     report("MNIST test", data.test, model, data, calibration)
     report("strokes, styles of the training", synthesize(4000, 4711), model, data, calibration)
-    report("strokes, styles that only a last training learns", synthesize(4000, 4711, held_out=True), model, data, calibration)
+    others = synthesize(4000, 4711, held_out=True)
+    report("strokes, styles that only a last training learns", others, model, data, calibration)
     for measuring in (False, True):
         signs = logits_of(model, synthesize_signs(2000, 4711, measuring=measuring), data)
         which = "never seen" if measuring else "of the calibration"
