@@ -236,12 +236,33 @@ def _log_into(path: Path) -> None:
     faulthandler.enable()
 
 
+def _warm_up() -> None:
+    """Load what a run needs and PyTorch loads on first use only: a second and more that no click should pay.
+
+    Nothing random is drawn, and a run seeds its generators itself.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    import cnn_demo.runs.checkpoints
+    import cnn_demo.runs.finetune
+    import cnn_demo.training  # noqa: F401
+    from cnn_demo.data import load_dataset
+
+    load_dataset("mnist-mini")
+    kernel = torch.full((2, 1, 3, 3), 0.1, requires_grad=True)
+    adam = torch.optim.Adam([kernel], fused=True)
+    F.conv2d(torch.ones(1, 1, 8, 8), kernel).sum().backward()
+    adam.step()
+
+
 def _await_claim(store: Store, idle_seconds: float) -> tuple[Run, FileLock] | None:
     try:
         from cnn_demo.runs.recorder import claim
         from cnn_demo.training.device import available_devices
 
         devices = available_devices()
+        _warm_up()
     except Exception as error:  # a broken installation: the run that waits must say so
         queue.fail_head(store, "import", f"the training process cannot start: {error}", traceback.format_exc())
         launcher.forget_spawn(store)

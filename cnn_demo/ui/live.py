@@ -38,7 +38,12 @@ class Curves:
 
 def show(store: Store, run: Run) -> None:
     """The live view; it polls only while the run is active."""
-    st.fragment(_live, run_every=1.0 if run.state.active else None)(store, run.id, run.state)
+    waiting = run.state in (
+        RunState.QUEUED,
+        RunState.STARTING,
+    )  # the first sign of life should not wait for a slow clock
+    interval = 0.3 if waiting else 1.0
+    st.fragment(_live, run_every=interval if run.state.active else None)(store, run.id, run.state)
 
 
 def _live(store: Store, run_id: str, painted: RunState) -> None:
