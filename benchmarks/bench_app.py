@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import psutil
-from common import machine, server, spread, verdict
+from common import machine, server, spread, verdict, wait_until_healthy
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from cnn_demo.runs import launcher
@@ -34,12 +34,8 @@ def open_chromium(playwright: object) -> Browser:
 
 def heading(page: Page, address: str, began: float) -> float:
     """Seconds from ``began`` until the first heading is on the page."""
-    while True:
-        try:
-            page.goto(address)
-            break
-        except Exception:
-            time.sleep(0.02)
+    wait_until_healthy(address)
+    page.goto(address, wait_until="commit")
     page.wait_for_selector("h1", timeout=30_000)
     return time.perf_counter() - began
 

@@ -1,4 +1,4 @@
-"""The part of the Train page that moves: progress, figures and curves of one run, once a second while it is active.
+"""The part of the Train page that moves: progress, figures and curves of one run, every 1.5 s while it is active.
 
 What a poll costs is what a class of thirty multiplies: the store is asked for its version, and everything that depends
 on the metrics is built once a version for all viewers together.
@@ -38,11 +38,8 @@ class Curves:
 
 def show(store: Store, run: Run) -> None:
     """The live view; it polls only while the run is active."""
-    waiting = run.state in (
-        RunState.QUEUED,
-        RunState.STARTING,
-    )  # the first sign of life should not wait for a slow clock
-    interval = 0.3 if waiting else 1.0
+    # The first sign of life should not wait for a slow clock; later, a look every 1.5 s costs training little.
+    interval = 0.3 if run.state in (RunState.QUEUED, RunState.STARTING) else 1.5
     st.fragment(_live, run_every=interval if run.state.active else None)(store, run.id, run.state)
 
 
@@ -148,7 +145,7 @@ def _figures(run: Run) -> None:
 
 
 def controls() -> None:
-    """How the curves are drawn; outside the part that polls, so that it is not sent anew each second."""
+    """How the curves are drawn; outside the part that polls, so that it is not sent anew each time."""
     st.session_state.setdefault(_SMOOTHING, 0.6)
     with st.popover(_("View"), icon=":material/show_chart:"):
         st.slider(
