@@ -77,14 +77,7 @@ def key(field: str) -> str:
 def show(store: Store) -> None:
     """The whole form, with what it would cost, and the button that launches."""
     _prepare()
-    titles = {preset.name: preset.title for preset in PRESETS}
-    st.pills(
-        _("Start from"),
-        list(titles),
-        format_func=worded(titles, lambda name: _(titles[name])),
-        key=_PRESET_KEY,
-        on_change=_apply_preset,
-    )
+    _presets()
     with st.container(border=True):
         _in_sight()
         with st.expander(_("Advanced")):
@@ -115,21 +108,31 @@ def _prepare() -> None:
         if st.session_state.get(key(field)) is None:
             st.session_state[key(field)] = getattr(defaults, field)
     st.session_state.setdefault(_TOKEN_KEY, uuid.uuid4().hex)
-    # The pill that is lit is the preset these values are, whoever set them.
+
+
+def _presets() -> None:
+    """A button each; the one that the form agrees with is ticked, whoever filled it in.
+
+    Buttons and no choice: a choice has a value, and the browser sends the value of a moment ago along with the next
+    click. It would undo the number that was typed just before.
+    """
     now = {field: st.session_state[key(field)] for field in FIELDS}
-    st.session_state[_PRESET_KEY] = next((p.name for p in PRESETS if _values(p) == now), None)
+    label = _("Start from")
+    st.markdown(f":small[{label}]")
+    with st.container(horizontal=True, gap="small"):
+        for preset in PRESETS:
+            st.button(
+                _(preset.title),
+                key=f"{_PRESET_KEY}:{preset.name}",
+                icon=":material/check:" if _values(preset) == now else None,
+                on_click=fill,
+                args=(TrainConfig(**preset.changes),),
+            )
 
 
 def _values(preset: Preset) -> dict[str, Any]:
     config = TrainConfig(**preset.changes)
     return {field: getattr(config, field) for field in FIELDS}
-
-
-def _apply_preset() -> None:
-    chosen = st.session_state[_PRESET_KEY]
-    for preset in PRESETS:
-        if preset.name == chosen:
-            fill(TrainConfig(**preset.changes))
 
 
 def _option(value: str) -> str:
