@@ -65,12 +65,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     print(machine())
-    headings, memory, said, cold, warm = [], [], [], [], []
+    headings, bare, memory, said, cold, warm = [], [], [], [], [], []
     with sync_playwright() as playwright:
         browser = open_chromium(playwright)
         browser.new_page().goto("about:blank")
         for _round in range(args.rounds):
             with tempfile.TemporaryDirectory() as folder:
+                plain = Path(folder) / "plain.py"
+                plain.write_text('import streamlit as st\n\nst.title("A bare page")\n', encoding="utf-8")
+                began = time.perf_counter()
+                with server(Path(folder), wait=False, app=plain) as (_, address):
+                    page = browser.new_page(locale="en-US")
+                    bare.append(heading(page, address, began))
+                    page.close()
                 began = time.perf_counter()
                 with server(Path(folder), wait=False) as (process, address):
                     page = browser.new_page(locale="en-US")
@@ -92,7 +99,8 @@ def main() -> None:
                     warm.append(second[1])
                     page.close()
         browser.close()
-    print(f"first heading after `streamlit run`: {spread(headings, ' s')}")
+    print(f"first heading after `streamlit run`: {spread(headings, ' s')}; of a bare page: {spread(bare, ' s')}")
+    print(f"  ours against the bare page: {spread([a / b for a, b in zip(headings, bare, strict=True)], ' ×')}")
     print(verdict("first heading, s", statistics.median(headings), 2.0, at_least=False))
     print(f"memory of the server, nobody training: {spread(memory, ' MB', 0)}")
     print(verdict("memory, MB", max(memory), 250, at_least=False))

@@ -53,12 +53,14 @@ def verdict(name: str, value: float, target: float, *, at_least: bool) -> str:
 
 
 @contextlib.contextmanager
-def server(home: Path, *, wait: bool = True) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The app on a free port with a run store of its own; gives the process and its address."""
+def server(
+    home: Path, *, wait: bool = True, app: Path = ROOT / "app.py"
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """The app (or another one) on a free port with a run store of its own; gives the process and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port)]
     env = {**os.environ, "CNN_DEMO_HOME": str(home), "CNN_DEMO_STANDBY": "120"}
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"

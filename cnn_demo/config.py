@@ -9,10 +9,7 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-Precision = Literal["fp32", "bf16", "fp16"]
-Schedule = Literal["constant", "cosine"]
+from typing import Any
 
 PRECISIONS: tuple[str, ...] = ("fp32", "bf16", "fp16")
 SCHEDULES: tuple[str, ...] = ("constant", "cosine")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from cnn_demo.inspect.variations import Variation, vary
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +48,10 @@ def move(image: Tensor, motion: Motion) -> Tensor:
     Raises:
         ValueError: a scale of 0 or less.
     """
-    if motion.scale <= 0:
-        raise ValueError(f"scale = {motion.scale}: expected a number above 0")
     if motion.still:
         return image
-    _, h, w = image.shape
-    pixels = image.float() / 255
-    cos, sin = math.cos(math.radians(motion.angle)), math.sin(math.radians(motion.angle))
-    # From an output pixel to where it comes from, in pixels about the centre: undo the shift, then the turn.
-    inverse = torch.tensor([[cos, -sin], [sin, cos]]) / motion.scale
-    shift = -inverse @ torch.tensor([float(motion.right), float(motion.down)])
-    size = torch.tensor([w / 2, h / 2])
-    theta = torch.cat([inverse * size[None, :] / size[:, None], (shift / size)[:, None]], 1)
-    grid = F.affine_grid(theta[None], [1, *image.shape], align_corners=False)
-    pixels = F.grid_sample(pixels[None], grid, align_corners=False)[0]
+    variation = Variation(angle=motion.angle, right=motion.right, down=motion.down, scale=motion.scale)
+    pixels = vary(image.float() / 255, [variation])[0]
     if motion.noise > 0:
         generator = torch.Generator().manual_seed(motion.seed)
         pixels = pixels + motion.noise * torch.randn(pixels.shape, generator=generator)

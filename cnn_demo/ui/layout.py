@@ -43,7 +43,10 @@ _STYLE = """
     .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
     .lab-figures > div { grid-template-columns: repeat(2, 1fr); }
     [class*="st-key-start-row-"] { row-gap: 0; padding: .35rem 0; }
-    [class*="st-key-start-row-"] p { margin: 0; }
+    [class*="st-key-start-row-"] p, [class*="st-key-start-row-"] [data-testid="stMarkdownContainer"] { margin: 0; }
+    [data-testid="stButtonGroup"], [data-testid="stButtonGroup"] > div {
+      max-width: calc(100vw - 2rem); flex-wrap: wrap;
+    }
   }
 </style>
 """

@@ -6,7 +6,11 @@ too and put back, so that ``?run=...`` is there again on return and a copied add
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
+
+from cnn_demo.ui.i18n import _, worded
 
 _PREFIX = "url:"
 
@@ -31,3 +35,23 @@ def put(name: str, value: str | None) -> None:
     else:
         st.session_state.pop(_PREFIX + name, None)
         st.query_params.pop(name, None)
+
+
+def choose(name: str, label: str, titles: Mapping[str, str], *, key: str) -> str:
+    """One of a few views side by side, kept in the URL; the first is the default.
+
+    Args:
+        name: its name in the URL.
+        label: what is chosen, for screen readers.
+        titles: the choices with their English titles.
+        key: where the session keeps the choice.
+    """
+    words = {choice: _(title) for choice, title in titles.items()}
+    wanted = get(name)
+    if st.session_state.get(key) not in words:
+        st.session_state[key] = wanted if wanted in words else next(iter(words))
+    st.segmented_control(
+        label, list(words), key=key, format_func=worded(words, words.__getitem__), required=True,
+        on_change=lambda: put(name, st.session_state[key]), label_visibility="collapsed", persist_state="session",
+    )  # fmt: skip
+    return str(st.session_state[key])

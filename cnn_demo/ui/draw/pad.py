@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cnn_demo.data.specs import DatasetSpec, get_spec
 from cnn_demo.locales import N_
-from cnn_demo.ui import i18n, names, state
+from cnn_demo.ui import names, state
 from cnn_demo.ui.i18n import _
 
 SIDE = 280
@@ -68,16 +68,7 @@ def choose(spec: DatasetSpec | None) -> Picture:
     Args:
         spec: the data set of the first network, for samples; None while no network is chosen.
     """
-    titles = {name: _(title) for name, title in SOURCES.items()}
-    wanted = state.get("from") or ""
-    if st.session_state.get(_SOURCE) not in titles:
-        st.session_state[_SOURCE] = wanted if wanted in titles else "draw"
-    st.segmented_control(
-        _("Picture"), list(titles), key=_SOURCE, format_func=i18n.worded(titles, titles.__getitem__), required=True,
-        on_change=lambda: state.put("from", st.session_state[_SOURCE]), label_visibility="collapsed",
-        persist_state="session",
-    )  # fmt: skip
-    source = st.session_state[_SOURCE]
+    source = state.choose("from", _("Picture"), SOURCES, key=_SOURCE)
     if source == "sample":
         return _sample(spec or get_spec("mnist-mini"))
     image = _upload() if source == "upload" else _draw()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from cnn_demo.locales import N_
-from cnn_demo.ui import i18n, state
+from cnn_demo.ui import state
 from cnn_demo.ui.draw import answer as answers_view
 from cnn_demo.ui.draw import change, correct, readings, stages, why
 from cnn_demo.ui.draw.networks import Network
@@ -35,16 +35,7 @@ def answer(chosen: list[Network], picture: Picture) -> list[Answer]:
 
 def show(answers: list[Answer], picture: Picture) -> None:
     """The closer look that is chosen."""
-    titles = {name: _(title) for name, title in TITLES.items()}
-    wanted = state.get("look") or ""
-    if st.session_state.get(_KEY) not in titles:
-        st.session_state[_KEY] = wanted if wanted in titles else "stages"
-    st.segmented_control(
-        _("A closer look"), list(titles), key=_KEY, format_func=i18n.worded(titles, titles.__getitem__), required=True,
-        on_change=lambda: state.put("look", st.session_state[_KEY]), label_visibility="collapsed",
-        persist_state="session",
-    )  # fmt: skip
-    _LOOKS[st.session_state[_KEY]](answers, picture)
+    _LOOKS[state.choose("look", _("A closer look"), TITLES, key=_KEY)](answers, picture)
 
 
 _LOOKS: dict[str, Callable[[list[Answer], Picture], None]] = {
