@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from cnn_demo.config import ConfigError, TrainConfig
 from cnn_demo.runs.database import Database
+from cnn_demo.runs.home import runs_home
 from cnn_demo.runs.records import (
     HOLDS_DEVICE,
     Checkpoint,
@@ -41,12 +42,6 @@ _RUN_COLUMNS = """runs.*,
     e.test_accuracy, e.test_loss, e.test_n, e.val_accuracy, e.val_loss, e.val_n"""
 _RUN_TABLES = """runs
     LEFT JOIN epochs AS e ON e.run = runs.id AND e.epoch = (SELECT MAX(epoch) FROM epochs WHERE run = runs.id)"""
-
-
-def runs_home() -> Path:
-    """Where runs live: ``CNN_DEMO_HOME``, else ``runs/`` beside ``app.py``."""
-    named = os.environ.get("CNN_DEMO_HOME")
-    return Path(named).expanduser() if named else Path(__file__).resolve().parents[2] / "runs"
 
 
 class Store:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from cnn_demo.runs.store import runs_home
+from cnn_demo.runs.home import runs_home
 from cnn_demo.ui import i18n, navigation
 from cnn_demo.ui.i18n import _
 
@@ -54,12 +54,8 @@ _STYLE = """
 
 def show() -> None:
     """Run the page that was asked for, inside the shared frame: the whole of ``app.py`` after the page config."""
-    code = i18n.activate()
+    i18n.activate()
     page = navigation.page()
-    st.html(_STYLE)
-    st.logo(str(_ASSETS / "logo.svg"), size="large", icon_image=ICON)
-    with st.sidebar:
-        _language_switch(code)
     try:
         page.run()
     except (OSError, sqlite3.Error) as error:
@@ -72,9 +68,17 @@ def show() -> None:
         )
 
 
-def _language_switch(code: str) -> None:
+def _frame() -> None:
+    st.set_page_config(page_icon=ICON)
+    st.html(_STYLE)
+    st.logo(str(_ASSETS / "logo.svg"), size="large", icon_image=ICON)
+    with st.sidebar:
+        _language_switch()
+
+
+def _language_switch() -> None:
     key = "language_switch"
-    st.session_state[key] = code
+    st.session_state[key] = i18n.language()
     st.segmented_control(
         "Language · 语言",  # in both languages, for the visitor who cannot read the page
         list(i18n.LANGUAGES),
@@ -86,7 +90,10 @@ def _language_switch(code: str) -> None:
 
 
 def page_header(title: str, lead: str, help: str | None = None) -> None:
-    """A page's heading and the sentence under it, both translated already.
+    """A page's heading and the sentence under it, both translated already; then the frame around the page.
+
+    Every page begins with this. The heading is sent first: a browser that waits more than a tenth of a second for the
+    first element of a cold server shows it half a second later.
 
     Args:
         title: the page's name.
@@ -95,6 +102,7 @@ def page_header(title: str, lead: str, help: str | None = None) -> None:
     """
     st.title(title, anchor=False, help=help)
     st.markdown(f":gray[{lead}]")
+    _frame()
 
 
 def section(title: str, help: str | None = None) -> None:

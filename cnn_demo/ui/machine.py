@@ -17,6 +17,8 @@ import streamlit as st
 
 SHOWN_PACKAGES = ("torch", "torchvision", "streamlit")
 
+HEAD_START_SECONDS = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -43,11 +45,16 @@ class Machine:
 
 
 class Probe:
-    """Asks once, in the background. ``answer`` is None until it is there."""
+    """Asks once, in the background. ``answer`` is None until it is there.
+
+    It begins a moment late: importing torch in the other process would take the cores from the first page's painting.
+    """
 
     def __init__(self) -> None:
         self.answer: Machine | None = None
-        threading.Thread(target=self._ask, name="machine", daemon=True).start()
+        timer = threading.Timer(HEAD_START_SECONDS, self._ask)
+        timer.daemon = True
+        timer.start()
 
     def _ask(self) -> None:
         self.answer = ask()

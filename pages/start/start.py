@@ -1,13 +1,17 @@
 """Start: what can be done here, what this machine offers, what is trained already."""
 
-from cnn_demo.ui import layout, overview
+from cnn_demo.ui import layout
 from cnn_demo.ui.i18n import _
-from cnn_demo.ui.store import get_store
 
 layout.page_header(
     _("CNN Lab"),
     _("Train a convolutional network in the browser, and look inside it while it learns."),
 )
+
+# The heading is on its way before the rest is imported, see ``page_header``.
+from cnn_demo.ui import overview  # noqa: E402
+from cnn_demo.ui.store import get_store  # noqa: E402
+
 overview.ways_in()
 
 layout.section(_("What is trained"))

@@ -12,9 +12,10 @@ import pytest
 
 from cnn_demo.config import ConfigError, TrainConfig
 from cnn_demo.runs import queue
+from cnn_demo.runs.home import runs_home
 from cnn_demo.runs.recorder import Recorder, StoreControl, claim, claim_own
 from cnn_demo.runs.records import RunBusy, RunNotFound, RunNotResumable, RunState
-from cnn_demo.runs.store import Store, runs_home
+from cnn_demo.runs.store import Store
 from cnn_demo.training import EpochEnd, EvalResult, Progress, Started, StepMetrics
 
 
