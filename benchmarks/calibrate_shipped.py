@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 
 from cnn_demo.data import Dataset, Split, load_dataset
+from cnn_demo.data.skeletons.signs import PURPOSES
 from cnn_demo.data.strokes import synthesize, synthesize_signs
 from cnn_demo.inspect.confidence import Calibration, calibrate, judge, logits_of
 from cnn_demo.runs.checkpoints import SHIPPED, load_shipped
@@ -44,10 +45,9 @@ def main() -> None:
     report("strokes, styles of the training", synthesize(4000, 4711), model, data, calibration)
     others = synthesize(4000, 4711, held_out=True)
     report("strokes, styles that only a last training learns", others, model, data, calibration)
-    for measuring in (False, True):
-        signs = logits_of(model, synthesize_signs(2000, 4711, measuring=measuring), data)
-        which = "never seen" if measuring else "of the calibration"
-        print(f"signs {which}, n = {len(signs):,}: {words(signs, calibration)}")
+    for purpose in PURPOSES:
+        signs = logits_of(model, synthesize_signs(2000, 4711, purpose), data)
+        print(f"signs for {purpose}, n = {len(signs):,}: {words(signs, calibration)}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ from cnn_demo.cli.output import EXIT_FAILED, add_json_option, complain, give
 
 if TYPE_CHECKING:
     from cnn_demo.data.drawing import Drawing
+    from cnn_demo.inspect.confidence import Calibration
+    from cnn_demo.runs.checkpoints import LoadedModel
+    from cnn_demo.runs.store import Store
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _BATCH = 500
@@ -23,7 +26,9 @@ def add_parser(subparsers: Any) -> None:
         help="classify pictures",
         description="Classify pictures with the model that ships or with a run's last checkpoint. Each goes the way of "
         "a drawing in the app: ink found, cropped, scaled to 20 pixels, centred by mass. A folder stands for the "
-        "pictures in it; all are one batch.",
+        "pictures in it; all are one batch. Where the model has a calibration (the one that ships has; the Draw page "
+        "makes one for a run), probabilities and verdict are those of the page; else the verdict is null and the "
+        "probabilities are raw.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a picture or a folder of pictures")
     parser.add_argument("--model", metavar="RUN", help="id of a run (default: the model that ships)")
@@ -57,13 +62,16 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from cnn_demo.data.drawing import DrawingError, open_image, prepare
+    from cnn_demo.inspect.confidence import judge
+    from cnn_demo.inspect.reading import UNCALIBRATED
     from cnn_demo.runs.checkpoints import CheckpointUnreadable, load_model, load_shipped
     from cnn_demo.runs.records import RunNotFound
     from cnn_demo.runs.store import Store
 
     try:
         files = pictures_in(args.files)
-        loaded = load_model(Store(), args.model, args.step) if args.model else load_shipped()
+        store = Store()
+        loaded = load_model(store, args.model, args.step) if args.model else load_shipped()
     except (FileNotFoundError, CheckpointUnreadable, RunNotFound) as error:
         return complain(error)
     ready: list[tuple[Path, Drawing]] = []
@@ -78,24 +86,46 @@ def run(args: argparse.Namespace) -> int:
         ready.append((file, drawing))
         if args.stages:
             _write_stages(args.stages, file, drawing)
+    calibration = _calibration(store, loaded)
     predictions: list[dict[str, Any]] = []
     for start in range(0, len(ready), _BATCH):
         part = ready[start : start + _BATCH]
         with torch.no_grad():
-            probabilities = loaded.model(torch.cat([drawing.input for _, drawing in part])).softmax(1)
-        for (file, drawing), row in zip(part, probabilities.tolist(), strict=True):
-            # An empty sheet has no digit: whatever the network says of it is not an answer.
-            label = None if drawing.empty else loaded.spec.classes[row.index(max(row))]
-            predictions.append({"file": str(file), "label": label, "probabilities": row, "notes": list(drawing.notes)})
+            logits = loaded.model(torch.cat([drawing.input for _, drawing in part]))
+        for (file, drawing), row in zip(part, logits, strict=True):
+            verdict = judge(row, calibration or UNCALIBRATED, empty=drawing.empty)
+            predictions.append({
+                "file": str(file),
+                # An empty sheet has no digit: whatever the network says of it is not an answer.
+                "label": None if drawing.empty else loaded.spec.classes[verdict.top],
+                "verdict": verdict.kind if calibration or drawing.empty else None,
+                "runner_up": None if drawing.empty else loaded.spec.classes[verdict.runner_up],
+                "entropy_bits": verdict.entropy_bits,
+                "probabilities": list(verdict.probabilities),
+                "notes": list(drawing.notes),
+            })  # fmt: skip
     if args.json:
         give({"model": loaded.run_id, "step": loaded.step, "classes": list(loaded.spec.classes), "n": len(predictions),
-              "predictions": predictions, "errors": errors})  # fmt: skip
+              "calibrated": calibration is not None, "predictions": predictions, "errors": errors})  # fmt: skip
     else:
         for row in predictions:
-            answer = "nothing drawn" if row["label"] is None else f"{row['label']}\t{max(row['probabilities']):.1%}"
-            print(f"{row['file']}\t{answer}")
+            word = (row["verdict"] or "").replace("_", " ")
+            answer = f"{row['label']}\t{max(row['probabilities']):.1%}\t{word}" if row["label"] else "nothing drawn"
+            print(f"{row['file']}\t{answer}".rstrip())
     sys.stdout.flush()
     return EXIT_FAILED if errors else 0
+
+
+def _calibration(store: Store, loaded: LoadedModel) -> Calibration | None:
+    from cnn_demo.inspect.confidence import Calibration
+    from cnn_demo.runs.checkpoints import SHIPPED, calibration_file
+
+    ships = loaded.run_id == "shipped"
+    path = SHIPPED / "calibration.json" if ships else calibration_file(store, loaded.run_id, loaded.step)
+    try:
+        return Calibration.load(path)
+    except (OSError, ValueError):
+        return None
 
 
 def _write_stages(folder: Path, file: Path, drawing: Drawing) -> None:

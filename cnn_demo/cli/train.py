@@ -67,6 +67,14 @@ def add_parser(subparsers: Any) -> None:
         help="stop after so many epochs without a better validation loss; 0: never",
     )
     parser.add_argument("--compile", choices=("auto", "on", "off"), default=default.compile, help="torch.compile")
+    parser.add_argument(
+        "--init", default=default.init, metavar="FROM",
+        help="fine-tune: `shipped`, a run id (its last checkpoint) or id@step instead of fresh weights",
+    )  # fmt: skip
+    parser.add_argument(
+        "--collection", default=default.collection, metavar="NAME",
+        help="mix in the drawings that were corrected on the Draw page; the name is in the page's link",
+    )  # fmt: skip
     parser.add_argument("--name", default="", help="a name for the run")
     parser.add_argument(
         "--save", type=Path, metavar="FOLDER", help="also copy weights and config of the last checkpoint there"

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from cnn_demo.data.load import Dataset, load_dataset
     from cnn_demo.data.resident import Resident, normalise
     from cnn_demo.data.specs import DatasetSpec, get_spec, list_specs
-    from cnn_demo.data.splits import Split, stratified_split
+    from cnn_demo.data.splits import NO_CLASS, Split, stratified_split
 
 _HOME = {
+    "NO_CLASS": "splits",
     "Attempt": "download",
     "Dataset": "load",
     "DatasetSpec": "specs",
@@ -34,6 +35,7 @@ _HOME = {
 }
 
 __all__ = [
+    "NO_CLASS",
     "Attempt",
     "Dataset",
     "DatasetSpec",

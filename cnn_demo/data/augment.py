@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cnn_demo.data.specs import DatasetSpec
-from cnn_demo.data.splits import Split
+from cnn_demo.data.splits import NO_CLASS, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,9 @@ def _thickness(images: Tensor, amount: Tensor, ranges: Ranges) -> Tensor:
     return images + more * (thicker - images) + less * (thinner - images)
 
 
-STROKES = 0.55
+STROKES = 0.6
 REINKED = 0.2
+SIGNS = 0.1
 WITHHELD = 0.25  # of the strokes, where also the styles that are kept for validation may be learnt
 
 
@@ -135,18 +136,23 @@ class Handwriting:
     def extra(self, train: Split) -> Split | None:
         """More training samples, images ``(n, 1, 28, 28)`` uint8 on the host; None where there are none.
 
-        For digits: :data:`STROKES` synthetic ones for each of ``train``, and :data:`REINKED` of them written again.
+        For digits: :data:`STROKES` synthetic ones for each of ``train``, :data:`REINKED` of them written again, and
+        :data:`SIGNS` letters, symbols and scribbles with the label ``NO_CLASS``, from which the network learns to
+        give no class a high probability where there is no digit (Hendrycks, Mazeika, Dietterich, "Deep anomaly
+        detection with outlier exposure", 2019).
         """
         if not self.spec.digits:
             return None
         from cnn_demo.data.reink import reink
-        from cnn_demo.data.strokes import synthesize
+        from cnn_demo.data.strokes import synthesize, synthesize_signs
 
         count = round(len(train) * STROKES)
         withheld = round(count * WITHHELD) if self.all_styles else 0
         parts = [synthesize(count - withheld, self.seed), reink(train, round(len(train) * REINKED), self.seed)]
         if withheld:
             parts.append(synthesize(withheld, self.seed, held_out=True))
+        signs = synthesize_signs(round(len(train) * SIGNS), self.seed, "training")
+        parts.append(Split(signs, torch.full((len(signs),), NO_CLASS)))
         return Split(torch.cat([part.images for part in parts]), torch.cat([part.labels for part in parts]))
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+NO_CLASS = -1  # the label of a training image that belongs to none of the classes
+
 
 @dataclass(frozen=True)
 class Split:
@@ -15,7 +17,7 @@ class Split:
 
     Attributes:
         images: ``(N, C, H, W)`` uint8.
-        labels: ``(N,)`` int64.
+        labels: ``(N,)`` int64; :data:`NO_CLASS` for images of nothing that there is a class for (in training only).
     """
 
     images: Tensor

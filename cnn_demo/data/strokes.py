@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cnn_demo.data import ink as inks
 from cnn_demo.data.skeletons import SHAPES, Dice, Path, Shape
-from cnn_demo.data.skeletons.signs import draw_sign
+from cnn_demo.data.skeletons.signs import PURPOSES, Purpose, draw_sign
 from cnn_demo.data.splits import Split
 
 PAD = 280
@@ -37,26 +37,29 @@ class Hand:
             their number is uniform, since a few points less matter only where there are few.
         resampled: how often that happens; else the points stay as dense as drawn.
         dragged: how often the pen is not lifted between strokes.
+        joined: the same where the drawing is resampled to at most twelve points: who records so few points rarely
+            records where the pen was lifted.
         ticked: how often a stroke begins or ends with a tick.
         pen: thinnest and thickest pen on a pad of 280 pixels.
         fill: smallest and largest part of the pad that the longer side of the digit takes.
     """
 
-    slant: tuple[float, float] = (0.1, 0.22)
+    slant: tuple[float, float] = (0.12, 0.27)
     turn: float = 7.0
-    width: float = 0.22
+    width: float = 0.25
     bend: float = 0.035
     shake: float = 0.012
     lift: float = 0.025
     points: tuple[int, int] = (8, 60)
     resampled: float = 0.6
     dragged: float = 0.1
+    joined: float = 0.5
     ticked: float = 0.12
     pen: tuple[float, float] = (10, 24)
     fill: tuple[float, float] = (0.3, 0.9)
 
 
-HELD_OUT_HAND = Hand(slant=(0.15, 0.28), turn=9.0, width=0.28, bend=0.045, shake=0.016, lift=0.03)
+HELD_OUT_HAND = Hand(slant=(0.15, 0.33), turn=9.0, width=0.3, bend=0.045, shake=0.016, lift=0.03)
 
 
 def write(shape: Shape, hand: Hand, dice: Dice) -> list[Path]:
@@ -66,7 +69,8 @@ def write(shape: Shape, hand: Hand, dice: Dice) -> list[Path]:
 
 def move(paths: list[Path], hand: Hand, dice: Dice) -> list[Path]:
     """Bend, shake, slant and resample paths as a hand would."""
-    if dice.chance(hand.dragged):
+    total = _points(hand, dice) if dice.chance(hand.resampled) else 0
+    if dice.chance(hand.joined if 0 < total <= _FEW else hand.dragged):
         paths = [np.concatenate(paths)]
     paths = [_even(path, _density(path)) for path in paths]
     rng = dice.rng
@@ -74,22 +78,28 @@ def move(paths: list[Path], hand: Hand, dice: Dice) -> list[Path]:
     sizes = np.cumsum([len(path) for path in paths])[:-1]
     every = np.concatenate(paths)
     every = every + _bend(every, hand.bend, rng)
-    shear = np.clip(rng.normal(*hand.slant), -0.5, 0.8)
+    shear = np.clip(rng.normal(*hand.slant), -0.5, 0.95)
     angle = np.radians(np.clip(rng.normal(0, hand.turn), -22, 22))
     stretch = np.exp(rng.normal(0, hand.width))
     affine = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.array(
         [[stretch, -shear], [0, 1]]
     )
     paths = np.split(every @ affine.T, sizes)
-    if dice.chance(hand.resampled):
-        low, high = np.log(hand.points[0]), np.log(hand.points[1] + 1)
-        total = int(np.exp(dice.u(low, high)) + 1e-9)
+    if total:
         lengths = [_length(path) for path in paths]
         paths = [
             _even(path, max(2, round(total * own / max(sum(lengths), 1e-9))))
             for path, own in zip(paths, lengths, strict=True)
         ]
     return [_tick(path, dice) if dice.chance(hand.ticked) else path for path in paths]
+
+
+_FEW = 12
+
+
+def _points(hand: Hand, dice: Dice) -> int:
+    low, high = np.log(hand.points[0]), np.log(hand.points[1] + 1)
+    return int(np.exp(dice.u(low, high)) + 1e-9)
 
 
 def _length(path: Path) -> float:
@@ -230,17 +240,17 @@ def synthesize(n: int, seed: int, *, hand: Hand | None = None, held_out: bool = 
     return Split(torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
 
 
-def synthesize_signs(n: int, seed: int, *, measuring: bool = False) -> Tensor:
+def synthesize_signs(n: int, seed: int, purpose: Purpose) -> Tensor:
     """Draw ``n`` letters, symbols and scribbles that are no digits, in MNIST's frame: ``(n, 1, 28, 28)`` uint8.
 
     Args:
         n: how many.
         seed: equal seeds give equal pictures.
-        measuring: from the signs kept for measuring error rates, else from those for calibration.
+        purpose: what they are for; each purpose has signs of its own.
     """
-    dice, hand = Dice(np.random.default_rng([seed, 2 + int(measuring)])), Hand()
+    dice, hand = Dice(np.random.default_rng([seed, 2 + PURPOSES.index(purpose)])), Hand()
     images = np.zeros((n, 1, inks.FIELD, inks.FIELD), dtype=np.uint8)
     for i in range(n):
-        paths = move(draw_sign(dice, measuring=measuring), hand, dice)
+        paths = move(draw_sign(dice, purpose), hand, dice)
         images[i, 0] = to_field(paths, dice.u(*hand.pen), dice.u(*hand.fill)) * 255 + 0.5
     return torch.from_numpy(images)

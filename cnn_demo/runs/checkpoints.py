@@ -58,6 +58,11 @@ class LoadedModel:
     meta: dict[str, Any]
 
 
+def calibration_file(store: Store, run_id: str, step: int) -> Path:
+    """Where the calibration of a run's checkpoint is kept once the Draw page has made it."""
+    return store.folder(run_id) / f"calibration-{step:08d}.json"
+
+
 def checkpoint_name(step: int) -> str:
     """The folder name of a step's checkpoint; names sort as steps do."""
     return f"step-{step:08d}"

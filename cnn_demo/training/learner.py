@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import math
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnn_demo.config import ConfigError, TrainConfig
-from cnn_demo.data import Dataset, DatasetSpec, Resident, Split, normalise, stratified_split
+from cnn_demo.data import NO_CLASS, Dataset, DatasetSpec, Resident, Split, normalise, stratified_split
 from cnn_demo.models import count_parameters, create_model
 from cnn_demo.training.device import (
     autocast_dtype,
@@ -86,6 +87,7 @@ class Learner:
                 train = train.join(extra)
         if more is not None and len(more):
             train = train.join(repeated(more, len(train)))
+        self.has_outliers = bool((train.labels == NO_CLASS).any())
         layout = self.config.channels_last
         self.train = Resident(train, data.spec, self.device, channels_last=layout)
         self.test = Resident(data.test, data.spec, self.device, channels_last=layout)
@@ -98,13 +100,16 @@ class Learner:
     def step(self, index: Tensor, lr: float, seed: int) -> tuple[Tensor, Tensor]:
         """One optimiser step on the samples of ``index``.
 
+        The loss of a sample is its cross-entropy. Of one that belongs to no class it is the Kullback-Leibler divergence
+        from equal probabilities, and it counts as correct where no class is given half the probability.
+
         Args:
             index: ``(B,)`` int64 positions in the training split.
             lr: the learning rate of this step.
             seed: decides dropout and augmentation of this step.
 
         Returns:
-            Mean cross-entropy and number of correct answers of the batch before the update, as scalars on the device.
+            Mean loss and number of correct answers of the batch before the update, as scalars on the device.
         """
         torch.manual_seed(seed)
         self.generator.manual_seed(seed)
@@ -134,7 +139,9 @@ class Learner:
         with torch.autocast(self.device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None):
             logits = self.model(images)
         logits = logits.float()
-        return F.cross_entropy(logits, labels), (logits.detach().argmax(1) == labels).sum()
+        if not self.has_outliers:
+            return F.cross_entropy(logits, labels), (logits.detach().argmax(1) == labels).sum()
+        return outlier_exposure(logits, labels)
 
     # -- compilation ------------------------------------------------------------------------------------------
 
@@ -213,6 +220,29 @@ class Learner:
             }
         if scaler:
             self.scaler.load_state_dict(scaler)
+
+
+def outlier_exposure(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Loss and correct answers of a batch in which some samples belong to no class.
+
+    Hendrycks, Mazeika, Dietterich, "Deep anomaly detection with outlier exposure", 2019: such a sample is pulled
+    towards equal probabilities. Their cross-entropy is lowered by its least value, the logarithm of the
+    number of classes, so that 0 is a perfect loss for every sample; the gradient is the same.
+
+    Args:
+        logits: ``(B, classes)`` float32.
+        labels: ``(B,)`` int64, ``NO_CLASS`` for samples without a class.
+
+    Returns:
+        The mean loss and the number of correct answers, as scalars.
+    """
+    known = labels != NO_CLASS
+    log_p = F.log_softmax(logits, dim=1)
+    own = F.nll_loss(log_p, labels.clamp_min(0), reduction="none")
+    spread = -log_p.mean(dim=1) - math.log(logits.shape[1])
+    found = log_p.detach().max(dim=1)
+    right = torch.where(known, found.indices == labels, found.values < math.log(0.5))
+    return torch.where(known, own, spread).mean(), right.sum()
 
 
 def repeated(few: Split, beside: int) -> Split:

@@ -1,19 +1,22 @@
 """Signs that are not one digit: letters, symbols, scribbles, pairs of digits.
 
-From them a network's calibration learns when to say "this does not look like a digit".
+From some of them a network learns in training that not everything is a digit, from others its calibration learns when
+to say "this does not look like a digit", and on the rest it is measured how often both fail. The three never share one.
 
 Letters that are drawn as a digit is (B and 8, I and 1, O and 0, S and 5, Z and 2, and so on) are left out: nobody could
-tell. Every other sign is for calibration, the rest for measuring how many are missed.
+tell.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 
 from cnn_demo.data.skeletons.pen import SHAPES, Dice, Path, curve
 
 # Strokes are parted by "|"; "~" in front makes a stroke a smooth curve, else it goes straight from point to point.
-_CALIBRATION = (
+_TRAINING = (
     "0,1 .3,0 .6,1|.12,.62 .48,.62",  # A
     ".5,0 0,0 0,1 .55,1|0,.5 .4,.5",  # E
     "0,0 0,1|.6,0 .6,1|0,.5 .6,.5",  # H
@@ -42,7 +45,34 @@ _CALIBRATION = (
     "0,.35 .8,.35|~.4,0 .38,.5 0,1|~.42,.4 .55,.75 .85,1",  # the character for "large"
     "0,0 .7,0 .7,.9 0,.9 0,0|.35,0 .35,.9|0,.45 .7,.45",  # the character for "field"
     "~.5,0 .15,.05 0,.45 .15,.9 .5,1 .85,.9 1,.5 .85,.1 .5,0|.3,.3 .31,.36|.7,.3 .7,.36|~.25,.65 .5,.8 .75,.65",  # face
-    "~.45,0 .1,.2 0,.5 .1,.8 .45,1 .25,.8 .2,.5 .25,.2 .45,0",  # moon
+    "~.55,.12 .3,0 0,.3 0,.7 .3,1 .58,.85",  # C
+    "0,0 0,1 .55,1",  # L
+    "~.8,0 .5,.6 .2,.8 0,.5 .2,.2 .5,.4 .85,.9",  # alpha
+    "~.2,.3 0,.5 .2,.7 .5,.5 .8,.3 1,.5 .8,.7 .5,.5 .2,.3",  # infinity
+    "0,.5 .8,.5",  # minus
+    "~0,.5 .3,.25 .7,.4 1,.7|~0,.5 .3,.75 .7,.6 1,.3",  # fish
+    "0,.3 .8,.3|.4,0 .4,1|.4,.3 .05,.8|.4,.3 .75,.8",  # the character for "tree"
+    ".4,0 .4,.9|0,.4 0,.9 .8,.9 .8,.4",  # the character for "mountain"
+)
+_CALIBRATION = (
+    "~.5,0 .5,.7 .3,1 0,.8",  # J
+    "0,0 0,1|~0,0 .4,.02 .5,.25 .35,.48 0,.5",  # P
+    "0,.4 0,1|~0,.65 .2,.42 .45,.5",  # r
+    "~0,0 0,.6 .3,1 .6,.6 .6,0",  # U
+    "~.5,.45 .2,.4 0,.7 .2,1 .5,.8|.5,0 .5,1",  # d
+    "~.3,.35 .3,1 .15,1.2 -.1,1.1|.3,.05 .31,.1",  # j
+    "~.6,1 .1,.25 .3,0 .45,.2 .05,.7 .3,1 .65,.6",  # ampersand
+    ".3,0 0,1|.6,0 .3,1",  # two slashes
+    ".5,0 .1,.55 .45,.5 .1,1",  # lightning
+    "0,0 .5,1|.27,.5 0,1",  # lambda
+    "0,0 .7,0|.05,.5 .65,.5|0,1 .7,1|.35,0 .35,1",  # the character for "king"
+    "0,0 .7,0|.1,.5 .6,.5|-.05,1 .75,1",  # three bars
+    "0,.05 .8,.05|.45,.05 0,.6|.42,.3 .42,1|.45,.35 .8,.65",  # the character for "not"
+    "0,0 0,1|.6,0 .6,1|0,0 .6,0",  # a gate
+    "~0,.8 .05,.4 .3,.3 .5,.1 .8,.25 1,.5 .95,.8 0,.8",  # cloud
+    ".2,.2 .21,.25|.6,.2 .61,.25|~0,.6 .2,.85 .55,.85 .8,.6",  # smile
+    "0,.5 .3,.1 .3,.35 .8,.35 .8,.65 .3,.65 .3,.9 0,.5",  # broad arrow
+    "~.3,1 .3,.5 .05,.35 .15,.05 .45,.05 .55,.35 .3,.5|.05,.75 .55,.75",  # Venus
 )
 _MEASURING = (
     "~.6,.15 .35,0 .05,.2 0,.6 .2,.95 .5,.98 .6,.8|.35,.6 .62,.58 .6,1",  # G
@@ -84,7 +114,7 @@ def _sign(text: str) -> list[Path]:
 
 def _scribble(dice: Dice) -> list[Path]:
     """A pen that goes to and fro without aim."""
-    count = int(dice.u(6, 26))
+    count = int(dice.u(8, 28))
     steps = dice.rng.normal(0, 0.45, (count, 2))
     way = np.zeros((count, 2))
     for i in range(1, count):
@@ -93,24 +123,31 @@ def _scribble(dice: Dice) -> list[Path]:
 
 
 def _pair(dice: Dice, *, held_out: bool) -> list[Path]:
-    """Two digits side by side: only one at a time is read."""
+    """Two digits side by side or one over the other: only one at a time is read."""
     own = [shape for shape in SHAPES if shape.held_out == held_out]
     left, right = (own[int(dice.u(0, len(own)))].draw(dice) for _ in range(2))
-    gap = dice.u(0.65, 0.95)
-    return [*left, *(path + np.array([[gap, 0.0]]) for path in right)]
+    gap, drop = (dice.u(0.65, 0.95), 0.0) if dice.chance(0.75) else (dice.u(-0.1, 0.1), dice.u(0.75, 1.1))
+    return [*left, *(path + np.array([[gap, drop]]) for path in right)]
 
 
-def draw_sign(dice: Dice, *, measuring: bool) -> list[Path]:
+Purpose = Literal["training", "calibration", "measuring"]
+PURPOSES: tuple[Purpose, ...] = ("training", "calibration", "measuring")
+TABLES: dict[Purpose, tuple[str, ...]] = dict(
+    zip(PURPOSES, (_TRAINING, _CALIBRATION, _MEASURING), strict=True),
+)
+
+
+def draw_sign(dice: Dice, purpose: Purpose) -> list[Path]:
     """A letter or symbol, one time in five a scribble, one time in ten a pair of digits, as pen paths.
 
     Args:
         dice: where chance comes from.
-        measuring: from the signs that no calibration sees, else from those for calibration.
+        purpose: whose letters and symbols; pairs of digits for measuring have the styles kept for validation.
     """
     which = dice.u(0, 1)
     if which < 0.2:
         return _scribble(dice)
     if which < 0.3:
-        return _pair(dice, held_out=measuring)
-    table = _MEASURING if measuring else _CALIBRATION
+        return _pair(dice, held_out=purpose == "measuring")
+    table = TABLES[purpose]
     return _sign(table[int(dice.u(0, len(table)))])

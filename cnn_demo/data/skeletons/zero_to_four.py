@@ -73,13 +73,21 @@ def _one_flag(d: Dice) -> list[Path]:
 
 
 @style(1, 2)
+def _one_short_flag(d: Dice) -> list[Path]:
+    """A flag that is short and rather flat: what tells it from a seven is that it falls away to the left."""
+    length, angle = d.u(0.1, 0.32), np.radians(d.u(14, 48))
+    flag = line((0.3 - length * np.cos(angle), length * np.sin(angle)), (0.3, 0.0))
+    return [join(flag, _stem(d))] if d.chance(0.7) else [join(flag, _stem(d)), _foot(d)]
+
+
+@style(1, 2)
 def _one_flag_foot(d: Dice) -> list[Path]:
     return [join(_flag(d), _stem(d)), _foot(d)]
 
 
-@style(1, 0.8)
+@style(1, 1.2)
 def _one_long_flag(d: Dice) -> list[Path]:
-    x, y = 0.3 - d.u(0.15, 0.42), d.u(0.4, 0.75)
+    x, y = 0.3 - d.u(0.15, 0.55), d.u(0.34, 0.75)
     return [join(curve([(x, y), ((x + 0.3) / 2 + d.u(-0.05, 0.03), y / 2), (0.3, 0)]), _stem(d))]
 
 

@@ -254,7 +254,9 @@ def _calibrations() -> Calibrations:
 
 def _calibration_path(network: Network, loaded: LoadedModel) -> Path:
     if network.checkpoint is not None:
-        return get_store().folder(network.pick.option) / f"calibration-{network.checkpoint.step:08d}.json"
+        from cnn_demo.runs.checkpoints import calibration_file
+
+        return calibration_file(get_store(), network.pick.option, network.checkpoint.step)
     ships = SHIPPED_FOLDER / "calibration.json"
     # Where none ships with the weights, it is made once; never beside them, for an installation may be read-only.
     return ships if ships.is_file() else get_store().home / f"calibration-shipped-{loaded.step}.json"

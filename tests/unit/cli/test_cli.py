@@ -130,6 +130,32 @@ def test_predict_takes_files_and_folders_as_one_batch(shipped, tmp_path: Path, c
             expected = shipped(prepare(open_image(row["file"]), get_spec("mnist")).input).softmax(1)[0]
         assert row["probabilities"] == pytest.approx(expected.tolist(), abs=1e-5)
         assert row["label"] == str(int(expected.argmax()))
+        assert row["verdict"] is None
+    assert not result["calibrated"]
+
+
+def test_predict_judges_as_the_page_does_where_there_is_a_calibration(shipped, tmp_path: Path, capsys) -> None:
+    from cnn_demo.data import get_spec
+    from cnn_demo.data.drawing import open_image, prepare
+    from cnn_demo.inspect.confidence import Calibration
+    from cnn_demo.inspect.reading import read
+
+    spec, files = get_spec("mnist"), write_digits(tmp_path / "in", 8)
+    with torch.no_grad():
+        energies = torch.cat([shipped(prepare(open_image(file), spec).input) for file in files]).logsumexp(1)
+    calibration = Calibration(0.02, float(energies.median()), 100, 0.02)
+    calibration.save(checkpoints.SHIPPED / "calibration.json")
+    assert main(["predict", str(tmp_path / "in"), "--json"]) == 0
+    result = last_json(capsys)
+    assert result["calibrated"]
+    for file, row in zip(files, result["predictions"], strict=True):
+        verdict = read(shipped, prepare(open_image(file), spec), spec, calibration).verdict
+        assert row["verdict"] == verdict.kind
+        assert row["probabilities"] == pytest.approx(verdict.probabilities, abs=1e-5)
+        assert (row["label"], row["runner_up"]) == (str(verdict.top), str(verdict.runner_up))
+    assert len({row["verdict"] for row in result["predictions"]}) > 1
+    assert main(["predict", str(files[0])]) == 0
+    assert capsys.readouterr().out.strip().split("\t")[-1] == result["predictions"][0]["verdict"].replace("_", " ")
 
 
 def test_predict_says_which_file_is_wrong_and_answers_for_the_rest(shipped, tmp_path: Path, capsys) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnn_demo.data import Split, get_spec, load_dataset
+from cnn_demo.data import NO_CLASS, Split, get_spec, load_dataset
 from cnn_demo.data.augment import DIGITS, OTHERS, Handwriting, Ranges, augment
 
 STILL = Ranges(rotation=0, scale=0, aspect=0, shear=0, translation=0, elastic=0, thinner=0, thicker=0, untouched=0)
@@ -169,8 +169,13 @@ def test_styles_kept_for_validation_are_learnt_only_in_a_last_training(monkeypat
 
     monkeypatch.setattr(strokes, "synthesize", note)
     train = load_dataset("mnist-mini").train.take(np.arange(40))
-    Handwriting(get_spec("mnist-mini"), seed=0).extra(train)
-    assert asked == [(22, False)]
+    extra = Handwriting(get_spec("mnist-mini"), seed=0).extra(train)
+    assert asked == [(24, False)]
+    # Every tenth of what it was given comes as a sign without a class, and every fifth written again.
+    assert extra is not None
+    assert torch.bincount(extra.labels + 1)[0] == 4
+    assert len(extra) == 2 + 8 + 4
+    assert NO_CLASS == -1
     asked.clear()
     Handwriting(get_spec("mnist-mini"), seed=0, all_styles=True).extra(train)
-    assert asked == [(16, False), (6, True)]
+    assert asked == [(18, False), (6, True)]

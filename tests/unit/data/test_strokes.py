@@ -11,6 +11,7 @@ from cnn_demo.data import ink as inks
 from cnn_demo.data.drawing import prepare
 from cnn_demo.data.skeletons import SHAPES, Dice
 from cnn_demo.data.skeletons.pen import arc, curve, line
+from cnn_demo.data.skeletons.signs import PURPOSES, TABLES
 from cnn_demo.data.strokes import (
     HELD_OUT_HAND,
     Hand,
@@ -169,10 +170,22 @@ def test_resampled_paths_have_as_many_points_as_asked() -> None:
         assert 7 <= sum(map(len, write(SHAPES[0], hand, dice(seed)))) <= 9
 
 
-def test_signs_are_two_separate_sets() -> None:
-    first, second = synthesize_signs(60, 0), synthesize_signs(60, 0, measuring=True)
-    assert first.shape == (60, 1, 28, 28)
-    assert first.dtype == torch.uint8
-    assert torch.equal(first, synthesize_signs(60, 0))
-    rows = {bytes(image.numpy()) for image in first}
-    assert not rows & {bytes(image.numpy()) for image in second}
+def test_few_points_are_often_one_stroke() -> None:
+    hand = Hand(points=(8, 12), resampled=1, ticked=0, dragged=0)
+    crossed = next(shape for shape in SHAPES if shape.draw.__name__ == "_seven_crossed")
+    strokes = [len(write(crossed, hand, dice(seed))) for seed in range(200)]
+    assert set(strokes) == {1, 2}
+    assert strokes.count(1) / 200 == pytest.approx(hand.joined, abs=0.12)
+    many = Hand(points=(13, 60), resampled=1, ticked=0, dragged=0)
+    assert {len(write(crossed, many, dice(seed))) for seed in range(50)} == {2}
+
+
+def test_each_purpose_has_signs_of_its_own() -> None:
+    found = {purpose: synthesize_signs(60, 0, purpose) for purpose in PURPOSES}
+    assert torch.equal(found["training"], synthesize_signs(60, 0, "training"))
+    rows = [bytes(image.numpy()) for images in found.values() for image in images]
+    assert len(rows) == len(set(rows)) == 3 * 60
+    assert {(images.shape, images.dtype) for images in found.values()} == {((60, 1, 28, 28), torch.uint8)}
+    signs = [sign for table in TABLES.values() for sign in table]
+    assert len(TABLES) == 3
+    assert len(signs) == len(set(signs))

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from cnn_demo.config import ConfigError, TrainConfig
-from cnn_demo.data import Dataset, Split, load_dataset
+from cnn_demo.data import NO_CLASS, Dataset, Split, augment, load_dataset, normalise
+from cnn_demo.data.strokes import synthesize_signs
 from cnn_demo.models import create_model
 from cnn_demo.training import (
     CheckpointDue,
@@ -27,6 +28,7 @@ from cnn_demo.training import (
     TrainingDiverged,
     fit,
 )
+from cnn_demo.training.learner import outlier_exposure
 
 
 @pytest.fixture(scope="module")
@@ -302,3 +304,43 @@ def test_compile_failure_is_quiet(
     assert events[0].compiled is False
     assert "no compiler on this machine" in caplog.text
     assert_same_weights(eager[6], compiled[6])
+
+
+def test_outliers_are_pulled_to_equal_probabilities() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = (torch.randn(6, 10, generator=generator) * 3).requires_grad_()
+    labels = torch.tensor([3, NO_CLASS, 0, NO_CLASS, 9, NO_CLASS])
+    loss, hits = outlier_exposure(logits, labels)
+    targets = torch.full((6, 10), 0.1)
+    targets[[0, 2, 4]] = F.one_hot(labels[[0, 2, 4]], 10).float()
+    soft = F.cross_entropy(logits, targets)  # PyTorch's own, for probabilities
+    assert loss.item() == pytest.approx(soft.item() - math.log(10) * 3 / 6, abs=1e-6)
+    torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], torch.autograd.grad(soft, logits)[0])
+    most = logits.softmax(1).max(1)
+    right = [int(most.indices[i]) == int(labels[i]) for i in (0, 2, 4)] + [most.values[i] < 0.5 for i in (1, 3, 5)]
+    assert int(hits) == sum(map(bool, right))
+    assert float(outlier_exposure(torch.zeros(2, 10), torch.tensor([NO_CLASS] * 2))[0]) == pytest.approx(0, abs=1e-6)
+
+
+def test_without_outliers_it_is_the_cross_entropy() -> None:
+    logits, labels = torch.randn(8, 10, generator=torch.Generator().manual_seed(1)), torch.arange(8)
+    loss, hits = outlier_exposure(logits, labels)
+    torch.testing.assert_close(loss, F.cross_entropy(logits, labels))
+    assert int(hits) == int((logits.argmax(1) == labels).sum())
+
+
+def test_a_run_on_handwriting_learns_that_not_all_is_a_digit(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load_dataset("mnist-mini")
+    few = Dataset(data.spec, data.train.take(torch.arange(1500)), data.test.take(torch.arange(50)))
+    config = TrainConfig(device="cpu", epochs=3, augment="handwriting", lr=2e-3, compile="off")
+    images = normalise(synthesize_signs(200, 3, "calibration"), data.spec)
+    sure = {}
+    for share in (0.0, 0.3):
+        monkeypatch.setattr(augment, "SIGNS", share)
+        events, snapshots = train(config, few)
+        assert 0.3 < next(e for e in reversed(events) if isinstance(e, EpochEnd)).train.accuracy <= 1
+        model = create_model("cnn").eval()
+        model.load_state_dict(snapshots[max(snapshots)].weights)
+        with torch.inference_mode():
+            sure[share] = float(model(images).softmax(1).max(1).values.mean())
+    assert sure[0.3] < sure[0.0] - 0.1
