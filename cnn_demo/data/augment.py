@@ -110,7 +110,7 @@ def _thickness(images: Tensor, amount: Tensor, ranges: Ranges) -> Tensor:
 
 STROKES = 0.6
 REINKED = 0.2
-SIGNS = 0.1
+SIGNS = 0.15
 WITHHELD = 0.25  # of the strokes, where also the styles that are kept for validation may be learnt
 
 

@@ -136,6 +136,43 @@ def test_mouse_strokes_survive_and_can_be_taught(visit: Visit, server: Server, n
     expect(page.get_by_text("1 drawing in your collection.")).to_be_visible()
 
 
+def test_sliders_answer_while_they_are_dragged(visit: Visit, network: str) -> None:
+    page = visit(f"/draw?nets={network}&look=change")
+    draw(page, SEVEN)
+    answered(page)
+    picture = page.locator(".draw-alone img")
+    expect(picture).to_be_visible()
+    upright = picture.get_attribute("src")
+    angle = page.locator("input[data-name=angle]")
+    angle.scroll_into_view_if_needed()
+    box = angle.bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, y)
+    page.mouse.down()
+    seen = {upright}
+    for share in (0.6, 0.7, 0.8):  # the button stays down
+        page.mouse.move(box["x"] + box["width"] * share, y, steps=4)
+        expect(picture).not_to_have_attribute("src", re.compile(re.escape((picture.get_attribute("src") or "")[-60:])))
+        seen.add(picture.get_attribute("src"))
+    assert len(seen) == 4
+    page.mouse.up()
+    # Another page and back: they stand where they were left.
+    left = angle.input_value()
+    assert float(left) > 60
+    page.get_by_role("link", name="Start").click()
+    expect(page.get_by_text("What is trained")).to_be_visible()
+    page.get_by_role("link", name="Draw", exact=True).click()
+    page.get_by_text("What would change its mind", exact=True).click()
+    expect(angle).to_have_value(left)
+    page.get_by_role("button", name="As it was").click()
+    expect(angle).to_have_value("0")
+    expect(page.get_by_text("Still", exact=False).first).to_be_visible()
+    angle.focus()
+    page.keyboard.press("ArrowRight")
+    expect(angle).to_have_value("5")
+
+
 def test_fingers_on_a_phone(visit: Visit, network: str) -> None:
     page = visit(f"/draw?nets={network}", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     expect(page.locator(".draw-card")).to_be_visible()

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from cnn_demo.data.skeletons.pen import SHAPES, Dice, Path, curve
+from cnn_demo.data.skeletons.pen import SHAPES, Dice, Path, arc, curve, join, line
 
 # Strokes are parted by "|"; "~" in front makes a stroke a smooth curve, else it goes straight from point to point.
 _TRAINING = (
@@ -122,6 +122,23 @@ def _scribble(dice: Dice) -> list[Path]:
     return [curve([(x, y) for x, y in way.tolist()]) if dice.chance(0.7) else way]
 
 
+def _glyph(dice: Dice) -> list[Path]:
+    """A sign of nobody's alphabet: lines, bows and curves put together by chance, three or more of them."""
+    spot = lambda: (dice.u(-0.05, 0.75), dice.u(0, 1))
+    paths = []
+    for _ in range(int(dice.u(3, 6))):
+        kind = dice.u(0, 1)
+        if kind < 0.45:
+            paths.append(line(spot(), spot()))
+        elif kind < 0.75:
+            paths.append(arc(spot(), (dice.u(0.08, 0.4), dice.u(0.08, 0.4)), dice.u(0, 360), dice.u(90, 380)))
+        else:
+            paths.append(curve([spot(), spot(), spot()]))
+    if dice.chance(0.3):  # written in one go
+        return [join(*paths)]
+    return paths
+
+
 def _pair(dice: Dice, *, held_out: bool) -> list[Path]:
     """Two digits side by side or one over the other: only one at a time is read."""
     own = [shape for shape in SHAPES if shape.held_out == held_out]
@@ -142,12 +159,15 @@ def draw_sign(dice: Dice, purpose: Purpose) -> list[Path]:
 
     Args:
         dice: where chance comes from.
-        purpose: whose letters and symbols; pairs of digits for measuring have the styles kept for validation.
+        purpose: whose letters and symbols; pairs of digits for measuring have the styles kept for validation. For
+            training four in ten are put together by chance: a network that had seen only letters would know letters.
     """
     which = dice.u(0, 1)
     if which < 0.2:
         return _scribble(dice)
     if which < 0.3:
         return _pair(dice, held_out=purpose == "measuring")
+    if purpose == "training" and which < 0.7:
+        return _glyph(dice)
     table = TABLES[purpose]
     return _sign(table[int(dice.u(0, len(table)))])

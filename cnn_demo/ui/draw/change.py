@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from cnn_demo.palette import MARK_COLOUR, TEST_COLOUR, TRAIN_COLOUR, VAL_COLOUR
+from cnn_demo.ui.components.sliders import Slider, live, within
 from cnn_demo.ui.draw.answer import percent
 from cnn_demo.ui.draw.pad import Picture, data_url
 from cnn_demo.ui.draw.readings import Answer
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from cnn_demo.inspect.variations import Variation
 
-_STILL: dict[str, float] = {"angle": 0, "right": 0, "down": 0, "scale": 1.0, "thickness": 0.0}
+_KEY, _VALUES = "draw:change", "draw:changes"
 _LINES = 4  # classes drawn in the curve
 _COLOURS = (TRAIN_COLOUR, TEST_COLOUR, VAL_COLOUR, "#a855f7")
 
@@ -60,26 +61,21 @@ def _look(answers: list[Answer]) -> None:
 
 
 def _sliders() -> dict[str, float]:
-    values = {
-        "angle": _slider("angle", _("Rotate (degrees, counter-clockwise)"), -180, 180, 5),
-        "right": _slider("right", _("Shift right (pixels of 28)"), -10, 10, 1),
-        "down": _slider("down", _("Shift down (pixels of 28)"), -10, 10, 1),
-        "scale": _slider("scale", _("Scale"), 0.3, 1.8, 0.05),
-        "thickness": _slider("thickness", _("Thicken (pixels of 28)"), -1.5, 3.0, 0.25),
-    }
-    st.button(_("As it was"), on_click=_reset, icon=":material/undo:", disabled=values == _STILL, key="draw:still")
-    return {name: float(value) for name, value in values.items()}
+    """What the sliders stand at; they report while they are dragged, and outlive a change of page."""
+    table = (
+        Slider("angle", _("Rotate (degrees, counter-clockwise)"), -180, 180, 5, 0),
+        Slider("right", _("Shift right (pixels of 28)"), -10, 10, 0.5, 0),
+        Slider("down", _("Shift down (pixels of 28)"), -10, 10, 0.5, 0),
+        Slider("scale", _("Scale"), 0.3, 1.8, 0.05, 1),
+        Slider("thickness", _("Thicken (pixels of 28)"), -1.5, 3, 0.25, 0),
+    )
 
+    def moved() -> None:
+        st.session_state[_VALUES] = st.session_state[_KEY]["values"]
 
-def _slider(name: str, label: str, low: float, high: float, step: float) -> Any:
-    key = f"draw:change:{name}"
-    st.session_state.setdefault(key, _STILL[name])
-    return st.slider(label, low, high, step=step, key=key, persist_state="session")
-
-
-def _reset() -> None:
-    for name, value in _STILL.items():
-        st.session_state[f"draw:change:{name}"] = value
+    values = within(table, st.session_state.get(_VALUES))
+    live(table, values, _("As it was"), _KEY, moved)
+    return values
 
 
 def _changed(answer: Answer, now: Variation, before: Tensor, after: Tensor) -> None:
