@@ -221,6 +221,21 @@ def test_uploads(open_page: Visit, network: tuple[Run, Any], locale: str, refuse
     assert said(cards(app)[0])[0] == expected(network[1], shown)[0]  # the one before is still there
 
 
+def test_too_much_of_an_upload_is_named(open_page: Visit, network: tuple[Run, Any]) -> None:
+    app = draw(open_draw(open_page, network[0]), digit(3))
+    app.button_group(key="draw:source").set_value("upload").run()
+    wide = io.BytesIO()
+    Image.new("1", (10_000, 5_001)).save(wide, format="PNG")
+    heavy = png(np.zeros((8, 8), np.uint8)) + bytes(5 * 2**20)
+    for name, data, words_ in (("wide.png", wide.getvalue(), "50 million pixels"), ("heavy.png", heavy, "5 MB")):
+        app.file_uploader(key="draw:file:0").set_value([(name, data, "image/png")]).run()
+        assert not app.exception
+        assert name in app.error[0].value
+        assert words_ in app.error[0].value
+    app.button_group(key="draw:source").set_value("draw").run()
+    assert np.array_equal(app.session_state[pad.LAST], digit(3))
+
+
 def test_samples_and_missing_data_sets(
     open_page: Visit,
     store: Store,
