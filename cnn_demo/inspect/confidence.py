@@ -158,7 +158,9 @@ def calibrate(model: nn.Module, dataset: Dataset, *, n: int = 2000) -> Calibrati
     For digits, half of the ``n`` samples are training images changed by the handwriting augmentation (the images as
     they are would be too well known), half are synthetic strokes in the styles held out from training. For other data
     sets all are augmented training images. Half as many signs stand for what is no digit. The weights are fitted on one
-    half of both, threshold and error rates come from the other.
+    half of the samples and on the signs of training; threshold and error rates come from the other half and from signs
+    of other kinds. Those also decide whether it matters which class a logit belongs to: to a network that was taught
+    by outlier exposure it does not.
 
     Args:
         model: maps normalised images to logits; it is put back into the mode it was in.
@@ -168,25 +170,34 @@ def calibrate(model: nn.Module, dataset: Dataset, *, n: int = 2000) -> Calibrati
     samples = _samples(dataset, n)
     logits = logits_of(model, samples.images, dataset).cpu()
     temperature = fit_temperature(logits, samples.labels)
-    signs = logits_of(model, _fitting(synthesize_signs(n // 2, _SEED, "calibration"), dataset), dataset).cpu()
-    weights = fit_weights(logits[::2], signs[::2])
-    kept, others = scores(logits[1::2], weights), scores(signs[1::2], weights)
-    threshold = float(torch.quantile(kept, FALSE_ALARMS))
-    alarms, missed = float((kept < threshold).double().mean()), float((others >= threshold).double().mean())
-    return Calibration(temperature, threshold, len(kept), alarms, len(others), missed, weights)
+    own, signs = (
+        logits_of(model, _fitting(synthesize_signs(n // 2, _SEED, purpose), dataset), dataset).cpu()
+        for purpose in ("training", "calibration")
+    )
+    found = []
+    for by_class in (True, False):
+        weights = fit_weights(logits[::2], own, by_class=by_class)
+        kept, others = scores(logits[1::2], weights), scores(signs, weights)
+        threshold = float(torch.quantile(kept, FALSE_ALARMS))
+        alarms, missed = float((kept < threshold).double().mean()), float((others >= threshold).double().mean())
+        found.append(Calibration(temperature, threshold, len(kept), alarms, len(others), missed, weights))
+    return min(found, key=lambda calibration: calibration.misses)
 
 
-def fit_weights(digits: Tensor, others: Tensor) -> tuple[float, ...]:
+def fit_weights(digits: Tensor, others: Tensor, *, by_class: bool = True) -> tuple[float, ...]:
     """Logistic regression of digits against others, both sides weighing the same.
 
     Args:
         digits: logits ``(N, classes)``.
         others: logits ``(M, classes)``.
+        by_class: whether the logits may count by their class; else only their order, the weights of the others being 0.
 
     Returns:
         A weight for each column of :func:`evidence`, and the constant.
     """
     x = torch.cat([evidence(digits), evidence(others)])
+    ignored = 0 if by_class else digits.shape[1]
+    x = x[:, ignored:]
     mean, spread = x.mean(dim=0), x.std(dim=0).clamp_min(1e-6)
     x = (x - mean) / spread
     target = torch.cat([torch.ones(len(digits)), torch.zeros(len(others))]).double()
@@ -206,7 +217,7 @@ def fit_weights(digits: Tensor, others: Tensor) -> tuple[float, ...]:
     search.step(loss)
     found = w.detach()
     slopes = found[:-1] / spread
-    return (*slopes.tolist(), float(found[-1] - slopes @ mean))
+    return (*[0.0] * ignored, *slopes.tolist(), float(found[-1] - slopes @ mean))
 
 
 def _fitting(images: Tensor, dataset: Dataset) -> Tensor:

@@ -72,7 +72,7 @@ def _one_flag(d: Dice) -> list[Path]:
     return [join(_flag(d), _stem(d))]
 
 
-@style(1, 2)
+@style(1, 3)
 def _one_short_flag(d: Dice) -> list[Path]:
     """A flag that is short and rather flat: what tells it from a seven is that it falls away to the left."""
     length, angle = d.u(0.1, 0.32), np.radians(d.u(14, 48))

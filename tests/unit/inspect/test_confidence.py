@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from cnn_demo.data import Dataset, Split, get_spec
+from cnn_demo.data.strokes import synthesize_signs
+from cnn_demo.inspect import confidence
 from cnn_demo.inspect.confidence import (
     FALSE_ALARMS,
     Calibration,
@@ -116,7 +118,7 @@ def test_calibrate(name: str) -> None:
     assert found.digits == 100
     assert found.false_alarms == pytest.approx(FALSE_ALARMS, abs=0.01)
     assert found.temperature > 1  # random answers deserve no trust
-    assert found.signs == 50
+    assert found.signs == 100
     assert 0 <= found.misses <= 1
     assert len(found.weights) == 2 * 10 + 2
     assert found == calibrate(model, dataset, n=200)
@@ -140,6 +142,39 @@ def test_weights_part_sharp_answers_from_flat_ones() -> None:
     weights = fit_weights(sharp[:200], flat[:200])
     assert (scores(sharp[200:], weights) > 0).float().mean() > 0.97
     assert (scores(flat[200:], weights) < 0).float().mean() > 0.97
+
+
+def test_weights_that_may_not_know_the_class_do_not() -> None:
+    generator = torch.Generator().manual_seed(4)
+    flat, sharp = torch.randn(300, 10, generator=generator), torch.randn(300, 10, generator=generator)
+    sharp[:, 0] += 12  # all of one class: whoever may look at it will
+    weights = fit_weights(sharp, flat, by_class=False)
+    assert weights[:10] == (0.0,) * 10
+    turned = sharp.roll(5, dims=1)
+    torch.testing.assert_close(scores(turned, weights), scores(sharp, weights))
+    assert not torch.allclose(scores(turned, fit_weights(sharp, flat)), scores(sharp, fit_weights(sharp, flat)))
+
+
+def test_calibrate_keeps_the_way_that_misses_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def note(digits: Tensor, others: Tensor, *, by_class: bool) -> tuple[float, ...]:
+        weights = fit_weights(digits, others, by_class=by_class)
+        tried.append(weights)
+        return weights
+
+    monkeypatch.setattr(confidence, "fit_weights", note)
+    dataset, model = _dataset("mnist-mini"), Sum()
+    found = calibrate(model, dataset, n=400)
+    signs = logits_of(model, synthesize_signs(200, confidence._SEED, "calibration"), dataset)
+    digits = logits_of(model, confidence._samples(dataset, 400).images, dataset)[1::2]
+    missed = []
+    for weights in tried:
+        threshold = torch.quantile(scores(digits, weights), FALSE_ALARMS)
+        missed.append(float((scores(signs, weights) >= threshold).double().mean()))
+    assert len(tried) == 2
+    assert found.weights == tried[missed.index(min(missed))]
+    assert found.misses == pytest.approx(min(missed))
 
 
 def test_a_score_below_the_threshold_is_no_digit() -> None:
