@@ -65,7 +65,8 @@ class TrainConfig:
         schedule: ``constant``, or ``cosine`` (one half cosine from ``lr`` to 0 over all steps, after Loshchilov and
             Hutter, "SGDR", 2017, without restarts).
         weight_decay: Adam's L2 penalty, 0 to 1.
-        augment: ``none``, or ``handwriting`` (geometric augmentation and synthetic strokes for digits).
+        augment: ``none``, or ``handwriting`` (geometric augmentation; for digits also synthetic strokes, and signs that
+            are no digit, see ``cnn_demo.data.augment``).
         device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         precision: ``fp32`` (TF32 on CUDA), ``bf16`` (autocast), or ``fp16`` (autocast with a gradient scaler, CUDA
             only).

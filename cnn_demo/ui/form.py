@@ -203,7 +203,10 @@ def _advanced() -> None:
             "patience", 0, 1000, 1,
             _("Stop when the validation loss has not improved for so many epochs; 0 never stops early."),
         )  # fmt: skip
-        _select("augment", list(AUGMENTATIONS), _("Change the training images a little, differently in every epoch."))
+        _select("augment", list(AUGMENTATIONS), _(
+            "Change the training images a little, differently in every epoch. For digits it also adds strokes of a "
+            "synthetic pen, and signs that are no digit, so that the network learns to doubt."
+        ))  # fmt: skip
 
 
 def _devices() -> list[str]:
