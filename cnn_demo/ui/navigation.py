@@ -65,20 +65,32 @@ def page() -> st.Page:
         [st.Page(e.path, title=_(e.title), icon=e.icon, default=number == 0) for number, e in enumerate(PAGES)]
     )
     if cold:
-        _retry_deep_link()
+        _put_away_the_dialog()
     return found
 
 
-def _retry_deep_link() -> None:
-    """Load the page once more when it is the very first that this server shows, and not the Start page.
+# The dialog is there before this script, or comes a moment later. It is the only one that this can be.
+_PUT_AWAY = """<style>.st-key-cold { display: none; }</style>
+<script>
+  const close = () => document.querySelector('[role="dialog"] button[aria-label="Close"]')?.click();
+  const watch = new MutationObserver(close);
+  watch.observe(document.body, { childList: true, subtree: true });
+  close();
+  setTimeout(() => watch.disconnect(), 3000);
+</script>"""
+
+
+def _put_away_the_dialog() -> None:
+    """Close "Page not found" when this is the very first page that this server shows, and not the Start page.
 
     Because a folder ``pages`` lies beside ``app.py``, Streamlit 1.67 takes the first visit for an app of the old kind,
-    knows none of our addresses, and opens a "Page not found" over the page. From the second run on it knows better.
+    knows none of our addresses, and opens a "Page not found" over the page, which is the right one all the same. From
+    the second run on it knows better.
     """
     context = get_script_run_ctx()
     if context is not None and context.pages_manager.intended_page_name:
-        st.html("<script>window.location.reload()</script>", unsafe_allow_javascript=True)
-        st.stop()
+        with st.container(key="cold"):
+            st.html(_PUT_AWAY, unsafe_allow_javascript=True)
 
 
 def ways_in() -> list[Entry]:

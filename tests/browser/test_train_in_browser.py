@@ -147,7 +147,10 @@ def test_run_survives_the_server(visit: Visit, server: Server) -> None:
     server.start()
     again = visit(f"/train?run={run.id}")  # the very first page that this server shows
     expect(again.get_by_text("· step").first).to_be_visible()
+    expect(again.locator("[role=dialog]")).to_have_count(0)  # "Page not found" was put away
     assert again.get_by_text("Page not found").count() == 0
+    assert again.url.split("?")[0].endswith("/train")
+    expect(again.get_by_role("link", name="Draw", exact=True)).to_be_visible()
     until(lambda: server.store().get(run.id).step > step)
     end(again, server)
 
