@@ -7,7 +7,8 @@ Two questions, two numbers, both from the logits z alone, so that any trained ru
 * A digit at all? A logistic regression that tells digits from letters, symbols and scribbles, as Lee, Lee, Lee, Shin
   ("A simple unified framework for detecting out-of-distribution samples and adversarial attacks", 2018) put several
   scores together. It sees the logits, the logits in falling order, and the energy score log Σ exp z of Liu, Wang,
-  Owens, Li ("Energy-based out-of-distribution detection", 2020). Below a threshold a drawing is said to be no digit.
+  Owens, Li ("Energy-based out-of-distribution detection", 2020); by their class the logits count only where that
+  misses fewer signs. Below a threshold a drawing is said to be no digit.
 
 The model that ships was taught what is no digit (outlier exposure, ``training.learner.outlier_exposure``). Where 99% of
 MNIST's test digits pass, 10.5% of 2,000 signs of kinds it had never seen pass too by this score, 13.2% by the largest
