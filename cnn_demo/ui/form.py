@@ -205,7 +205,8 @@ def _advanced() -> None:
         )  # fmt: skip
         _select("augment", list(AUGMENTATIONS), _(
             "Change the training images a little, differently in every epoch. For digits it also adds strokes of a "
-            "synthetic pen, and signs that are no digit, so that the network learns to doubt."
+            "synthetic pen, and signs that are no digit, so that the network learns to doubt. The training accuracy "
+            "counts a sign as right when no digit is given half the probability."
         ))  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from cnn_demo.inspect.reading import read
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.ui.draw import networks, pad
+from cnn_demo.ui.draw.answer import percent
 
 DRAW = "pages/draw/draw.py"
 SPEC = get_spec("mnist-mini")
@@ -87,6 +88,14 @@ def expected(model: Any, picture: np.ndarray) -> tuple[str, float]:
 
 def open_draw(open_page: Visit, run: Run | None = None, locale: str = "en-US", **params: str) -> AppTest:
     return open_page(DRAW, locale, **({"nets": run.id} if run else {}), **params)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(1.0, ">99.9%"), (1 - 1e-9, ">99.9%"), (0.9989, "99.9%"), (0.5, "50.0%"), (0.0011, "0.1%"), (0.0, "<0.1%")],
+)
+def test_no_probability_is_shown_as_certain(value: float, shown: str) -> None:
+    assert percent(value) == shown
 
 
 @pytest.mark.parametrize(("locale", "invited"), [("en-US", "Draw something"), ("zh-CN", "写点什么吧")])

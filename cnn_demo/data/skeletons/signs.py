@@ -148,10 +148,12 @@ def _pair(dice: Dice, *, held_out: bool) -> list[Path]:
 
 
 Purpose = Literal["training", "calibration", "measuring"]
-PURPOSES: tuple[Purpose, ...] = ("training", "calibration", "measuring")
-TABLES: dict[Purpose, tuple[str, ...]] = dict(
-    zip(PURPOSES, (_TRAINING, _CALIBRATION, _MEASURING), strict=True),
-)
+TABLES: dict[Purpose, tuple[str, ...]] = {
+    "training": _TRAINING,
+    "calibration": _CALIBRATION,
+    "measuring": _MEASURING,
+}
+PURPOSES = tuple(TABLES)
 
 
 def draw_sign(dice: Dice, purpose: Purpose) -> list[Path]:

@@ -105,12 +105,10 @@ def saying(answer: Answer) -> str:
 
 
 def percent(value: float) -> str:
-    """A probability for people; never 100% or 0% where it is not."""
-    if 0 < value < 0.001:
+    """A probability for people. A softmax is never 0 or 1, also where rounding makes it so: neither is ever shown."""
+    if value < 0.001:
         return "<0.1%"
-    if 0.999 < value < 1:
-        return ">99.9%"
-    return f"{value:.1%}"
+    return ">99.9%" if value > 0.999 else f"{value:.1%}"
 
 
 def _bars(answer: Answer) -> str:
