@@ -16,6 +16,7 @@ SCHEDULES: tuple[str, ...] = ("constant", "cosine")
 AUGMENTATIONS: tuple[str, ...] = ("none", "handwriting")
 CHECKPOINT_STEPS: tuple[int, ...] = (0, 10, 30, 100, 300)
 MAX_SEED = 2**32 - 1
+MAX_EMA = 0.99999
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _INIT = re.compile(r"|shipped|[A-Za-z0-9_-]{1,40}(@\d+)?")
@@ -65,6 +66,8 @@ class TrainConfig:
         schedule: ``constant``, or ``cosine`` (one half cosine from ``lr`` to 0 over all steps, after Loshchilov and
             Hutter, "SGDR", 2017, without restarts).
         weight_decay: Adam's L2 penalty, 0 to 1.
+        ema: decay of a running mean of the weights, 0 to 0.99999; 0 keeps none. Where there is one, it is what is
+            evaluated and what a checkpoint holds as the model (``cnn_demo.training.average``).
         augment: ``none``, or ``handwriting`` (geometric augmentation; for digits also synthetic strokes, and signs that
             are no digit, see ``cnn_demo.data.augment``).
         device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
@@ -91,6 +94,7 @@ class TrainConfig:
     lr: float = 1e-3
     schedule: str = "constant"
     weight_decay: float = 0.0
+    ema: float = 0.0
     augment: str = "none"
     device: str = "auto"
     precision: str = "fp32"
@@ -116,6 +120,7 @@ class TrainConfig:
         _real("lr", self.lr, 0, 10, above=True)
         _one_of("schedule", self.schedule, SCHEDULES)
         _real("weight_decay", self.weight_decay, 0, 1)
+        _real("ema", self.ema, 0, MAX_EMA)
         _one_of("augment", self.augment, AUGMENTATIONS)
         if not isinstance(self.device, str) or not _DEVICE.fullmatch(self.device):
             raise ConfigError("device", self.device, "auto, cpu, mps, cuda or cuda:N")

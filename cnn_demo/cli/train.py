@@ -49,6 +49,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--schedule", choices=SCHEDULES, default=default.schedule, help="how the learning rate moves")
     parser.add_argument("--weight-decay", type=float, default=default.weight_decay, help="Adam's L2 penalty")
     parser.add_argument(
+        "--ema", type=float, default=default.ema, metavar="DECAY",
+        help="evaluate and keep a running mean of the weights, such as 0.999; 0: none",
+    )  # fmt: skip
+    parser.add_argument(
         "--augment", choices=AUGMENTATIONS, default=default.augment, help="changes to the training images"
     )
     parser.add_argument("--device", default=default.device, help="auto, cpu, mps, cuda or cuda:N")

@@ -91,8 +91,9 @@ class Snapshot:
     Attributes:
         step: optimiser steps done.
         epoch: fractional epochs done.
-        weights: the model's ``state_dict``.
-        optimizer: Adam's moments and step counts, ``"<parameter>.<key>"``.
+        weights: the model's ``state_dict``; with ``config.ema`` that of the running mean.
+        optimizer: Adam's moments and step counts, ``"<parameter>.<key>"``, and with ``config.ema`` the weights that
+            Adam moves, ``"<name>.moved"``.
         meta: JSON-ready: position in the epoch, sums of the unfinished epoch, learning rate, scaler, seed, best
             validation.
     """

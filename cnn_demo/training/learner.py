@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from cnn_demo.config import ConfigError, TrainConfig
 from cnn_demo.data import NO_CLASS, Dataset, DatasetSpec, Resident, Split, normalise, stratified_split
 from cnn_demo.models import count_parameters, create_model
+from cnn_demo.training.average import RunningMean
 from cnn_demo.training.device import (
     autocast_dtype,
     check_precision,
@@ -27,11 +28,17 @@ log = logging.getLogger(__name__)
 
 # Below this many steps the minute that the compiler takes is not earned back.
 _COMPILE_FROM_STEPS = 2000
+_MOVED = "moved"  # what the optimiser moves, in a snapshot whose weights are their running mean
 COLLECTION_SHARE = 0.2  # of an epoch's samples: the drawings that were corrected; the rest is the data set, replayed
 
 
 class Learner:
     """One model in training.
+
+    Attributes:
+        model: what the optimiser moves.
+        mean: the running mean of its weights, where the config asks for one.
+        steps: optimiser steps done.
 
     Raises:
         ConfigError: the device or the precision is not to be had on this machine.
@@ -64,6 +71,8 @@ class Learner:
         self.scaler = torch.amp.GradScaler("cuda", enabled=config.precision == "fp16")
         self._forward = self._loss_and_hits
         self.compiled = self._wants_compiling() and self._compile()
+        self.mean = RunningMean(self.model, config.ema) if config.ema else None
+        self.steps = 0
 
     def _start_from(self, weights: dict[str, Tensor]) -> None:
         try:
@@ -125,6 +134,9 @@ class Learner:
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        self.steps += 1
+        if self.mean is not None:
+            self.mean.update(self.steps)
         # A CUDA graph reuses its output buffers: keep copies.
         return loss.detach().clone(), hits.clone()
 
@@ -178,8 +190,17 @@ class Learner:
 
     # -- state ------------------------------------------------------------------------------------------------
 
+    @property
+    def judged(self) -> nn.Module:
+        """The model that is evaluated and taken away: the running mean where there is one."""
+        return self.model if self.mean is None else self.mean.model
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The live tensors of the model and of Adam (not copies)."""
+        """The live tensors of the judged model and of the optimiser (not copies).
+
+        The optimiser's are Adam's, ``<parameter>.<key>``, and with a running mean also the weights that it moves,
+        ``<name>.moved``.
+        """
         names = {id(p): name for name, p in self.model.named_parameters()}
         optimizer = {
             f"{names[id(p)]}.{key}": value
@@ -187,20 +208,30 @@ class Learner:
             for key, value in state.items()
             if isinstance(value, Tensor)
         }
-        return dict(self.model.state_dict()), optimizer
+        if self.mean is not None:
+            optimizer |= {f"{name}.{_MOVED}": value for name, value in self.model.state_dict().items()}
+        return dict(self.judged.state_dict()), optimizer
 
     def scaler_state(self) -> dict[str, Any]:
         """The gradient scaler's state as plain numbers; empty when there is no scaler."""
         return self.scaler.state_dict()
 
-    def load_state(self, weights: dict[str, Tensor], optimizer: dict[str, Tensor], scaler: dict[str, Any]) -> None:
-        """Put a snapshot back.
+    def load_state(
+        self, steps: int, weights: dict[str, Tensor], optimizer: dict[str, Tensor], scaler: dict[str, Any]
+    ) -> None:
+        """Put a snapshot back that was taken after ``steps`` steps.
 
         Raises:
             ResumeError: the tensors are not those of this model.
         """
+        self.steps = steps
+        moved = weights
+        if self.mean is not None:
+            ending = f".{_MOVED}"
+            moved = {name.removesuffix(ending): t for name, t in optimizer.items() if name.endswith(ending)}
         try:
-            self.model.load_state_dict(weights)
+            self.judged.load_state_dict(weights)
+            self.model.load_state_dict(moved)
         except RuntimeError as error:
             raise ResumeError(f"the checkpoint does not fit model {self.config.model!r}: {error}") from error
         self.optimizer.state.clear()

@@ -229,8 +229,8 @@ class _Loop:
     def _end_of_epoch(self, epoch: int) -> EpochEnd:
         n = self.sample_sum
         train = EvalResult(self.loss_sum / n, self.hit_sum / n, n, self.epoch_seconds)
-        test = evaluate(self.learner.model, self.learner.test)
-        val = evaluate(self.learner.model, self.learner.val) if self.learner.val is not None else None
+        test = evaluate(self.learner.judged, self.learner.test)
+        val = evaluate(self.learner.judged, self.learner.val) if self.learner.val is not None else None
         best = val is not None and val.loss < self.best_val
         if val is not None and best:
             self.best_val, self.best_epoch = val.loss, epoch
@@ -280,7 +280,7 @@ class _Loop:
                 f"the checkpoint was made with {meta['train_n']} training samples in {meta['steps_per_epoch']} steps"
                 f" an epoch; this run has {self.train_n} in {self.steps_per_epoch}"
             )
-        self.learner.load_state(snapshot.weights, snapshot.optimizer, meta["scaler"])
+        self.learner.load_state(snapshot.step, snapshot.weights, snapshot.optimizer, meta["scaler"])
         self.step = snapshot.step
         self.base_lr = meta["base_lr"]
         self.train_seconds = meta["train_seconds"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from cnn_demo.config import AUGMENTATIONS, MAX_SEED, PRECISIONS, SCHEDULES, ConfigError, TrainConfig
+from cnn_demo.config import AUGMENTATIONS, MAX_EMA, MAX_SEED, PRECISIONS, SCHEDULES, ConfigError, TrainConfig
 from cnn_demo.data import is_available
 from cnn_demo.data.specs import list_specs
 from cnn_demo.locales import N_
@@ -24,8 +24,8 @@ from cnn_demo.ui.store import get_store
 
 # The settings a visitor can change here; the others (where the weights come from) are carried along from a run.
 FIELDS = (
-    "dataset", "model", "epochs", "batch_size", "lr", "schedule", "weight_decay", "augment", "device", "precision",
-    "seed", "val_fraction", "patience", "compile",
+    "dataset", "model", "epochs", "batch_size", "lr", "schedule", "weight_decay", "ema", "augment", "device",
+    "precision", "seed", "val_fraction", "patience", "compile",
 )  # fmt: skip
 CARRIED = ("init", "collection", "channels_last")
 OPTION_TITLES: dict[str, str] = {
@@ -187,6 +187,12 @@ def _advanced() -> None:
         _number("lr", 0.0, 10.0, 0.0005, _("Adam's step size at the start. It can be changed while it trains."), "%g")
         _select("schedule", list(SCHEDULES))
         _number("weight_decay", 0.0, 1.0, 0.0001, _("Adam's L2 penalty on the weights."), "%g")
+        _number(
+            "ema", 0.0, MAX_EMA, 0.001,
+            _("Judge and keep a running mean of the weights instead of the last step's: 0.999 remembers about the "
+              "last thousand steps, 0 keeps none. It often does better on images it has not seen."),
+            "%g",
+        )  # fmt: skip
         _number("seed", 0, MAX_SEED, 1, _("Same seed, settings and device: the same weights, bit for bit on the CPU."))
     with two:
         _number("batch_size", 1, 65_536, 32, _("Samples per step."))

@@ -31,6 +31,7 @@ SETTING_TITLES: dict[str, str] = {
     "lr": N_("Learning rate"),
     "schedule": N_("Schedule"),
     "weight_decay": N_("Weight decay"),
+    "ema": N_("Running mean of the weights"),
     "augment": N_("Augmentation"),
     "device": N_("Device"),
     "precision": N_("Precision"),

@@ -18,6 +18,10 @@ from cnn_demo.ui.markup import escape
 from cnn_demo.ui.store import get_store
 
 _NOTICE = "run:notice"
+# Settings that a summary names where they are not at their default.
+_WORTH_TELLING = (
+    "schedule", "weight_decay", "ema", "augment", "precision", "val_fraction", "patience", "init", "collection"
+)  # fmt: skip
 _CAN_PAUSE = (RunState.STARTING, RunState.RUNNING)
 
 
@@ -48,7 +52,7 @@ def summary(run: Run) -> str:
     ]
     if run.parameters:
         parts.insert(2, _("{n} parameters").format(n=f"{run.parameters:,}"))
-    for field in ("schedule", "weight_decay", "augment", "precision", "val_fraction", "patience", "init", "collection"):
+    for field in _WORTH_TELLING:
         value = getattr(config, field)
         if value != getattr(default, field):
             parts.append(f"{names.setting(field)}: {value}")

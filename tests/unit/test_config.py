@@ -31,6 +31,7 @@ BAD = {
     "lr": [0, -1e-3, float("nan"), 11.0, "fast"],
     "schedule": ["step"],
     "weight_decay": [-0.1],
+    "ema": [-0.1, 1.0, 0.999999, "much"],
     "augment": ["mixup"],
     "device": ["gpu", "cuda:x", None],
     "precision": ["int8"],

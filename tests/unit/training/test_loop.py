@@ -98,6 +98,32 @@ def test_agrees_with_a_loop_written_out(tiny: Dataset, schedule: str, decay: flo
         torch.testing.assert_close(snapshots[6].weights[name].contiguous(), value, rtol=2e-3, atol=2e-4)
 
 
+def test_a_running_mean_is_what_is_kept_and_judged(tiny: Dataset) -> None:
+    every = tuple(range(7))
+    _, plain = train(CONFIG, tiny, checkpoint_steps=every)
+    events, averaged = train(CONFIG.replace(ema=0.3), tiny, checkpoint_steps=every)
+    mean = {name: value.double() for name, value in plain[0].weights.items()}
+    for step in every[1:]:
+        keep = min(0.3, (1 + step) / (10 + step))
+        mean = {name: keep * mean[name] + (1 - keep) * value for name, value in plain[step].weights.items()}
+    for name, value in mean.items():
+        # The optimiser goes its way as if nobody took a mean.
+        assert torch.equal(averaged[6].optimizer[f"{name}.moved"], plain[6].weights[name])
+        torch.testing.assert_close(averaged[6].weights[name].double(), value, rtol=1e-5, atol=1e-7)
+    model = create_model("cnn").eval()
+    model.load_state_dict(averaged[6].weights)
+    with torch.no_grad():
+        logits = model((tiny.test.images.float() / 255 - 0.1307) / 0.3081)
+    (last,) = [e for e in events if isinstance(e, EpochEnd) and e.epoch == 2]
+    assert last.test.loss == pytest.approx(F.cross_entropy(logits, tiny.test.labels).item(), rel=1e-4)
+
+
+def test_a_mean_cannot_go_on_from_a_checkpoint_without_one(tiny: Dataset) -> None:
+    _, plain = train(CONFIG, tiny, checkpoint_steps=(3,))
+    with pytest.raises(ResumeError, match="does not fit"):
+        list(fit(CONFIG.replace(ema=0.9), dataset=tiny, resume=plain[3]))
+
+
 def test_epoch_means_are_over_samples(tiny: Dataset) -> None:
     events, _ = train(CONFIG, tiny)
     steps = [m for event in events if isinstance(event, Progress) for m in event.steps]
@@ -136,9 +162,10 @@ def test_same_seed_same_bits_other_seed_other_weights(tiny: Dataset) -> None:
     assert not torch.equal(first[6].weights["conv1.weight"], third[6].weights["conv1.weight"])
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.9])
 @pytest.mark.parametrize("step", [0, 1, 3, 4])
-def test_resumed_anywhere_ends_the_same(tiny: Dataset, step: int) -> None:
-    config = CONFIG.replace(schedule="cosine", val_fraction=0.1)
+def test_resumed_anywhere_ends_the_same(tiny: Dataset, step: int, ema: float) -> None:
+    config = CONFIG.replace(schedule="cosine", val_fraction=0.1, ema=ema)
     steps = (0, 1, 3, 4)
     events, whole = train(config, tiny, checkpoint_steps=steps)
     torch.manual_seed(99)
