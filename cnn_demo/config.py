@@ -65,7 +65,8 @@ class TrainConfig:
         lr: Adam's learning rate at the start, above 0 and at most 10.
         schedule: ``constant``, or ``cosine`` (one half cosine from ``lr`` to 0 over all steps, after Loshchilov and
             Hutter, "SGDR", 2017, without restarts).
-        weight_decay: Adam's L2 penalty, 0 to 1.
+        weight_decay: what each step takes from the weights, times the learning rate, 0 to 1; decoupled from the
+            gradient (Loshchilov and Hutter, "Decoupled weight decay regularization" (AdamW), 2019).
         ema: decay of a running mean of the weights, 0 to 0.99999; 0 keeps none. Where there is one, it is what is
             evaluated and what a checkpoint holds as the model (``cnn_demo.training.average``).
         augment: ``none``, or ``handwriting`` (geometric augmentation; for digits also synthetic strokes, and signs that

@@ -47,7 +47,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--batch-size", type=int, default=default.batch_size, help="samples per step")
     parser.add_argument("--lr", type=float, default=default.lr, help="Adam's learning rate")
     parser.add_argument("--schedule", choices=SCHEDULES, default=default.schedule, help="how the learning rate moves")
-    parser.add_argument("--weight-decay", type=float, default=default.weight_decay, help="Adam's L2 penalty")
+    parser.add_argument("--weight-decay", type=float, default=default.weight_decay, help="decoupled, as AdamW's")
     parser.add_argument(
         "--ema", type=float, default=default.ema, metavar="DECAY",
         help="evaluate and keep a running mean of the weights, such as 0.999; 0: none",

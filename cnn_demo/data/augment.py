@@ -43,7 +43,7 @@ class Ranges:
     knots: int = 6
     thinner: float = 0.35
     thicker: float = 0.5
-    untouched: float = 0.1
+    untouched: float = 0.35
 
 
 DIGITS = Ranges()

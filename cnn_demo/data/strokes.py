@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cnn_demo.data import ink as inks
 from cnn_demo.data.skeletons import SHAPES, Dice, Path, Shape
+from cnn_demo.data.skeletons.pen import curve
 from cnn_demo.data.skeletons.signs import PURPOSES, Purpose, draw_sign
 from cnn_demo.data.splits import Split
 
@@ -36,6 +37,8 @@ class Hand:
         points: fewest and most points a drawing is resampled to, spaced evenly along the pen's way. The logarithm of
             their number is uniform, since a few points less matter only where there are few.
         resampled: how often that happens; else the points stay as dense as drawn.
+        few: how often a drawing is resampled to at most twelve points, besides.
+        smoothed: how often the pen goes from point to point in a smooth curve, as the pad draws it, and not straight.
         dragged: how often the pen is not lifted between strokes.
         joined: the same where the drawing is resampled to at most twelve points: who records so few points rarely
             records where the pen was lifted.
@@ -52,8 +55,10 @@ class Hand:
     lift: float = 0.025
     points: tuple[int, int] = (8, 60)
     resampled: float = 0.6
+    few: float = 0.05
+    smoothed: float = 0.5
     dragged: float = 0.1
-    joined: float = 0.5
+    joined: float = 0.6
     ticked: float = 0.12
     pen: tuple[float, float] = (10, 24)
     fill: tuple[float, float] = (0.3, 0.9)
@@ -69,7 +74,7 @@ def write(shape: Shape, hand: Hand, dice: Dice) -> list[Path]:
 
 def move(paths: list[Path], hand: Hand, dice: Dice) -> list[Path]:
     """Bend, shake, slant and resample paths as a hand would."""
-    total = _points(hand, dice) if dice.chance(hand.resampled) else 0
+    total = _points(hand, dice)
     if dice.chance(hand.joined if 0 < total <= _FEW else hand.dragged):
         paths = [np.concatenate(paths)]
     paths = [_even(path, _density(path)) for path in paths]
@@ -91,6 +96,8 @@ def move(paths: list[Path], hand: Hand, dice: Dice) -> list[Path]:
             _even(path, max(2, round(total * own / max(sum(lengths), 1e-9))))
             for path, own in zip(paths, lengths, strict=True)
         ]
+        if dice.chance(hand.smoothed):
+            paths = [curve(path) for path in paths]
     return [_tick(path, dice) if dice.chance(hand.ticked) else path for path in paths]
 
 
@@ -98,8 +105,14 @@ _FEW = 12
 
 
 def _points(hand: Hand, dice: Dice) -> int:
-    low, high = np.log(hand.points[0]), np.log(hand.points[1] + 1)
-    return int(np.exp(dice.u(low, high)) + 1e-9)
+    """How many points a drawing is resampled to; 0 where it is not."""
+    if dice.chance(hand.few):
+        low, high = hand.points[0], min(_FEW, hand.points[1])
+    elif dice.chance(hand.resampled):
+        low, high = hand.points
+    else:
+        return 0
+    return int(np.exp(dice.u(np.log(low), np.log(high + 1))) + 1e-9)
 
 
 def _length(path: Path) -> float:

@@ -65,7 +65,7 @@ class Learner:
         if start is not None:
             self._start_from(start)
         self.parameters = count_parameters(self.model)
-        self.optimizer = torch.optim.Adam(
+        self.optimizer = torch.optim.AdamW(  # without weight decay it is Adam
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
         self.scaler = torch.amp.GradScaler("cuda", enabled=config.precision == "fp16")

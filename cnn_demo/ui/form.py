@@ -186,7 +186,10 @@ def _advanced() -> None:
     with one:
         _number("lr", 0.0, 10.0, 0.0005, _("Adam's step size at the start. It can be changed while it trains."), "%g")
         _select("schedule", list(SCHEDULES))
-        _number("weight_decay", 0.0, 1.0, 0.0001, _("Adam's L2 penalty on the weights."), "%g")
+        _number(
+            "weight_decay", 0.0, 1.0, 0.01,
+            _("Each step shrinks the weights by this much, times the learning rate (AdamW); 0 is plain Adam."), "%g",
+        )  # fmt: skip
         _number(
             "ema", 0.0, MAX_EMA, 0.001,
             _("Judge and keep a running mean of the weights instead of the last step's: 0.999 remembers about the "

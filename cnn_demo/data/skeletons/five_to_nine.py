@@ -192,6 +192,20 @@ def _nine_smooth(d: Dice) -> list[Path]:
     return [np.array([[0.56, 1.0]]) - path for path in (_six if d.chance(0.6) else _six_open)(d)]
 
 
+@style(9, 2)
+def _nine_small_loop(d: Dice) -> list[Path]:
+    """A small loop, closed or not, and a long tail that ends flat to the left, as a g without its second bow."""
+    high, left, right = d.u(0.22, 0.46), d.u(-0.05, 0.12), d.u(0.42, 0.56)
+    start = (right + d.u(-0.06, 0.1), d.u(-0.02, 0.16))
+    back = (right + d.u(-0.1, 0.03), high * d.u(0.4, 1.0))
+    loop = [start, (0.28, d.u(-0.04, 0.04)), (left, high * d.u(0.4, 0.7)), (left + d.u(0.08, 0.16), high), back]
+    tail = [(right + d.u(-0.03, 0.08), d.u(0.5, 0.68)), (right + d.u(-0.16, 0.02), d.u(0.84, 0.98))]
+    end = (d.u(-0.08, 0.25), d.u(0.9, 1.04))
+    if d.chance(0.5):  # up to the start again, then down
+        return [join(curve([*loop, (right + d.u(-0.03, 0.03), d.u(0.0, 0.2))]), curve([*tail, end]))]
+    return [curve([*loop, *tail, end])]
+
+
 @style(9, 1)
 def _nine_open(d: Dice) -> list[Path]:
     x, y = d.u(0.42, 0.54), d.u(0.34, 0.52)

@@ -91,6 +91,22 @@ def _one_long_flag(d: Dice) -> list[Path]:
     return [join(curve([(x, y), ((x + 0.3) / 2 + d.u(-0.05, 0.03), y / 2), (0.3, 0)]), _stem(d))]
 
 
+@style(1, 3)
+def _one_far_flag(d: Dice) -> list[Path]:
+    """A long flag that rises less than it goes: with a seven's size it still falls away to the left."""
+    length, angle = d.u(0.3, 0.68), np.radians(d.u(20, 50))
+    x, y = 0.3 - length * np.cos(angle), length * np.sin(angle)
+    middle = ((x + 0.3) / 2, y / 2 + length * d.u(-0.12, 0.15))
+    down = [(0.3 + d.u(-0.05, 0.05), 0.5), (0.3 + d.u(-0.1, 0.06), 1.0)]
+    if d.chance(0.4):  # rounded at the top
+        body = curve([(x, y), middle, (0.3 - d.u(0.02, 0.06), 0.01), (0.3 + d.u(0.0, 0.04), d.u(0.05, 0.12)), *down])
+    else:
+        body = join(curve([(x, y), middle, (0.3, 0.0)]), curve([(0.3, 0.0), *down]))
+    if d.chance(0.7):
+        return [body]
+    return [body, _foot(d)] if d.chance(0.6) else [join(body, _foot(d))]
+
+
 @style(1, 0.5)
 def _one_foot(d: Dice) -> list[Path]:
     return [_stem(d), _foot(d)]

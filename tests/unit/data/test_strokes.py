@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -26,7 +28,7 @@ from cnn_demo.data.strokes import (
 )
 
 MNIST = get_spec("mnist")
-STEADY = Hand(slant=(0, 0), turn=0, width=0, bend=0, shake=0, lift=0, resampled=0, dragged=0, ticked=0)
+STEADY = Hand(slant=(0, 0), turn=0, width=0, bend=0, shake=0, lift=0, few=0, resampled=0, dragged=0, ticked=0)
 
 
 def dice(seed: int = 0) -> Dice:
@@ -165,18 +167,34 @@ def test_arcs_lie_on_their_ellipse() -> None:
 
 
 def test_resampled_paths_have_as_many_points_as_asked() -> None:
-    hand = Hand(points=(8, 8), resampled=1, ticked=0, dragged=0)
+    hand = Hand(points=(8, 8), resampled=1, smoothed=0, ticked=0, dragged=0)
     for seed in range(20):
         assert 7 <= sum(map(len, write(SHAPES[0], hand, dice(seed)))) <= 9
+    # As often as asked a drawing has few points, though the range goes far beyond.
+    hand = Hand(points=(8, 600), few=0.3, resampled=1, smoothed=0, ticked=0, dragged=0)
+    counts = [sum(map(len, write(SHAPES[0], hand, dice(seed)))) for seed in range(300)]
+    assert np.mean([count <= 13 for count in counts]) == pytest.approx(
+        0.3 + 0.7 * np.log(13 / 8) / np.log(601 / 8), abs=0.08
+    )
+
+
+def test_smoothed_paths_go_through_the_same_points() -> None:
+    straight = Hand(points=(9, 9), resampled=1, smoothed=0, ticked=0, dragged=0)
+    smooth = dataclasses.replace(straight, smoothed=1)
+    for seed in range(10):
+        plain, curved = (write(SHAPES[0], hand, dice(seed)) for hand in (straight, smooth))
+        for a, b in zip(plain, curved, strict=True):
+            assert len(b) > 3 * len(a)
+            assert all(np.abs(b - point).sum(axis=1).min() < 1e-9 for point in a)
 
 
 def test_few_points_are_often_one_stroke() -> None:
-    hand = Hand(points=(8, 12), resampled=1, ticked=0, dragged=0)
+    hand = Hand(points=(8, 12), few=0, resampled=1, ticked=0, dragged=0)
     crossed = next(shape for shape in SHAPES if shape.draw.__name__ == "_seven_crossed")
     strokes = [len(write(crossed, hand, dice(seed))) for seed in range(200)]
     assert set(strokes) == {1, 2}
     assert strokes.count(1) / 200 == pytest.approx(hand.joined, abs=0.12)
-    many = Hand(points=(13, 60), resampled=1, ticked=0, dragged=0)
+    many = Hand(points=(13, 60), few=0, resampled=1, ticked=0, dragged=0)
     assert {len(write(crossed, many, dice(seed))) for seed in range(50)} == {2}
 
 
