@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnn_demo.cli.output import EXIT_FAILED, add_json_option, complain, give
+from cnn_demo.wording import percent
 
 if TYPE_CHECKING:
     from cnn_demo.data.drawing import Drawing
@@ -110,7 +111,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         for row in predictions:
             word = (row["verdict"] or "").replace("_", " ")
-            answer = f"{row['label']}\t{max(row['probabilities']):.1%}\t{word}" if row["label"] else "nothing drawn"
+            share = percent(max(row["probabilities"]))
+            answer = f"{row['label']}\t{share}\t{word}" if row["label"] else "nothing drawn"
             print(f"{row['file']}\t{answer}".rstrip())
     sys.stdout.flush()
     return EXIT_FAILED if errors else 0

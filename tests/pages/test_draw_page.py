@@ -24,7 +24,7 @@ from cnn_demo.inspect.reading import read
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.ui.draw import networks, pad
-from cnn_demo.ui.draw.answer import percent
+from cnn_demo.wording import percent
 
 DRAW = "pages/draw/draw.py"
 SPEC = get_spec("mnist-mini")

@@ -10,6 +10,7 @@ import streamlit as st
 from cnn_demo.ui import names
 from cnn_demo.ui.draw.readings import Answer
 from cnn_demo.ui.i18n import _
+from cnn_demo.wording import percent
 
 # Notes that everybody may want to read; how a picture was inverted or evened out shows in the stages.
 _SAID = ("dot", "thin", "edge", "tiny", "several", "speck")
@@ -102,13 +103,6 @@ def saying(answer: Answer) -> str:
         )
     bits, most = f"{verdict.entropy_bits:.2f}", f"{math.log2(len(verdict.probabilities)):.2f}"
     return first + " " + _("Entropy {bits} of {most} bits.").format(bits=bits, most=most)
-
-
-def percent(value: float) -> str:
-    """A probability for people. A softmax is never 0 or 1, also where rounding makes it so: neither is ever shown."""
-    if value < 0.001:
-        return "<0.1%"
-    return ">99.9%" if value > 0.999 else f"{value:.1%}"
 
 
 def _bars(answer: Answer) -> str:

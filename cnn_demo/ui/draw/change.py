@@ -10,11 +10,11 @@ import streamlit as st
 
 from cnn_demo.palette import MARK_COLOUR, TEST_COLOUR, TRAIN_COLOUR, VAL_COLOUR
 from cnn_demo.ui.components.sliders import Slider, live, within
-from cnn_demo.ui.draw.answer import percent
 from cnn_demo.ui.draw.pad import Picture, data_url
 from cnn_demo.ui.draw.readings import Answer
 from cnn_demo.ui.draw.why import which
 from cnn_demo.ui.i18n import _
+from cnn_demo.wording import percent
 
 if TYPE_CHECKING:
     from torch import Tensor

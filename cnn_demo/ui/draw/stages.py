@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui.draw.answer import percent
 from cnn_demo.ui.draw.pad import Picture, data_url, png_of
 from cnn_demo.ui.draw.readings import Answer
 from cnn_demo.ui.i18n import _
+from cnn_demo.wording import percent
 
 if TYPE_CHECKING:
     from cnn_demo.data.drawing import Drawing

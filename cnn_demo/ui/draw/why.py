@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from cnn_demo.locales import N_
 from cnn_demo.ui import i18n, state
-from cnn_demo.ui.draw.answer import percent
 from cnn_demo.ui.draw.pad import SIDE, Picture, data_url, png_of
 from cnn_demo.ui.draw.readings import Answer
 from cnn_demo.ui.i18n import _
+from cnn_demo.wording import percent
 
 if TYPE_CHECKING:
     from cnn_demo.inspect.attribution import Attribution

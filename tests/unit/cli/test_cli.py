@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -154,8 +155,11 @@ def test_predict_judges_as_the_page_does_where_there_is_a_calibration(shipped, t
         assert row["probabilities"] == pytest.approx(verdict.probabilities, abs=1e-5)
         assert (row["label"], row["runner_up"]) == (str(verdict.top), str(verdict.runner_up))
     assert len({row["verdict"] for row in result["predictions"]}) > 1
+    # A probability that would be rounded to 1 is not called certain.
+    dataclasses.replace(calibration, temperature=1e-5).save(checkpoints.SHIPPED / "calibration.json")
     assert main(["predict", str(files[0])]) == 0
-    assert capsys.readouterr().out.strip().split("\t")[-1] == result["predictions"][0]["verdict"].replace("_", " ")
+    word = result["predictions"][0]["verdict"].replace("_", " ")
+    assert capsys.readouterr().out.strip().split("\t")[-2:] == [">99.9%", word]
 
 
 def test_predict_says_which_file_is_wrong_and_answers_for_the_rest(shipped, tmp_path: Path, capsys) -> None:
