@@ -60,7 +60,16 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "handwriting",
         N_("Real handwriting"),
-        {"dataset": "mnist", "epochs": 20, "schedule": "cosine", "augment": "handwriting", "val_fraction": 0.1},
+        {
+            "dataset": "mnist",
+            "epochs": 20,
+            "lr": 0.002,
+            "schedule": "cosine",
+            "weight_decay": 0.03,
+            "ema": 0.999,
+            "augment": "handwriting",
+            "val_fraction": 0.1,
+        },
     ),
 )
 _CARRIED_KEY = "train:carried"
@@ -190,12 +199,6 @@ def _advanced() -> None:
             "weight_decay", 0.0, 1.0, 0.01,
             _("Each step shrinks the weights by this much, times the learning rate (AdamW); 0 is plain Adam."), "%g",
         )  # fmt: skip
-        _number(
-            "ema", 0.0, MAX_EMA, 0.001,
-            _("Judge and keep a running mean of the weights instead of the last step's: 0.999 remembers about the "
-              "last thousand steps, 0 keeps none. It often does better on images it has not seen."),
-            "%g",
-        )  # fmt: skip
         _number("seed", 0, MAX_SEED, 1, _("Same seed, settings and device: the same weights, bit for bit on the CPU."))
     with two:
         _number("batch_size", 1, 65_536, 32, _("Samples per step."))
@@ -217,6 +220,12 @@ def _advanced() -> None:
             "synthetic pen, and signs that are no digit, so that the network learns to doubt. The training accuracy "
             "counts a sign as right when no digit is given half the probability."
         ))  # fmt: skip
+        _number(
+            "ema", 0.0, MAX_EMA, 0.999,
+            _("Judge and keep a running mean of the weights instead of the last step's: 0.999 remembers about the "
+              "last thousand steps, 0 keeps none. It often does better on images it has not seen."),
+            "%g",
+        )  # fmt: skip
 
 
 def _devices() -> list[str]:

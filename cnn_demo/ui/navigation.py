@@ -64,31 +64,40 @@ def page() -> st.Page:
     found = st.navigation(
         [st.Page(e.path, title=_(e.title), icon=e.icon, default=number == 0) for number, e in enumerate(PAGES)]
     )
-    if cold:
-        _put_away_the_dialog()
+    _put_away_the_dialog(cold)
     return found
 
 
-# The dialog is there before this script, or comes a moment later. It is the only one that this can be.
+# The dialog is there before this script, or comes a moment later. In the page's first three seconds it is the only one
+# that this can be; should the element be made anew later, it does nothing.
 _PUT_AWAY = """<style>.st-key-cold { display: none; }</style>
 <script>
-  const close = () => document.querySelector('[role="dialog"] button[aria-label="Close"]')?.click();
-  const watch = new MutationObserver(close);
-  watch.observe(document.body, { childList: true, subtree: true });
-  close();
-  setTimeout(() => watch.disconnect(), 3000);
+  if (!window.cnnLabLooked) {
+    window.cnnLabLooked = true;
+    const close = () => document.querySelector('[role="dialog"] button[aria-label="Close"]')?.click();
+    const watch = new MutationObserver(close);
+    watch.observe(document.body, { childList: true, subtree: true });
+    close();
+    setTimeout(() => watch.disconnect(), 3000);
+  }
 </script>"""
 
 
-def _put_away_the_dialog() -> None:
+_COLD_KEY = "navigation:cold"
+
+
+def _put_away_the_dialog(cold: bool) -> None:
     """Close "Page not found" when this is the very first page that this server shows, and not the Start page.
 
     Because a folder ``pages`` lies beside ``app.py``, Streamlit 1.67 takes the first visit for an app of the old kind,
     knows none of our addresses, and opens a "Page not found" over the page, which is the right one all the same. From
-    the second run on it knows better.
+    the second run on it knows better. The element stays in the session's page all the same: were it gone in the second
+    run, everything below would move up one place and be made anew, and what was opened would shut.
     """
     context = get_script_run_ctx()
-    if context is not None and context.pages_manager.intended_page_name:
+    if cold and context is not None and context.pages_manager.intended_page_name:
+        st.session_state[_COLD_KEY] = True
+    if _COLD_KEY in st.session_state:
         with st.container(key="cold"):
             st.html(_PUT_AWAY, unsafe_allow_javascript=True)
 

@@ -155,6 +155,23 @@ def test_run_survives_the_server(visit: Visit, server: Server) -> None:
     end(again, server)
 
 
+def test_what_is_open_stays_open_in_the_first_visit_of_a_server(visit: Visit, server: Server) -> None:
+    server.stop()
+    server.start()
+    page = visit("/train")
+    page.get_by_text("Advanced").click()
+    batch = page.locator("[data-testid=stNumberInput]").filter(has_text="Batch size").locator("input")
+    batch.fill("64")
+    batch.press("Enter")
+    page.wait_for_timeout(1500)  # the form would be made anew, and shut, by now
+    expect(batch).to_be_visible()
+    expect(batch).to_have_value("64")
+    page.get_by_label("Epochs", exact=True).fill("3")
+    page.get_by_label("Epochs", exact=True).press("Enter")
+    page.wait_for_timeout(1500)
+    expect(batch).to_be_visible()
+
+
 def test_language_switch_keeps_the_form_and_the_link(visit: Visit, server: Server) -> None:
     page = visit("/train", locale="zh-CN")
     expect(page.locator("h1")).to_have_text("训练")
