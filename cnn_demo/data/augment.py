@@ -108,7 +108,8 @@ def _thickness(images: Tensor, amount: Tensor, ranges: Ranges) -> Tensor:
     return images + more * (thicker - images) + less * (thinner - images)
 
 
-STROKES = 0.6
+STROKES = 0.5
+PENS = 0.15
 REINKED = 0.2
 SIGNS = 0.15
 WITHHELD = 0.25  # of the strokes, where also the styles that are kept for validation may be learnt
@@ -136,19 +137,21 @@ class Handwriting:
     def extra(self, train: Split) -> Split | None:
         """More training samples, images ``(n, 1, 28, 28)`` uint8 on the host; None where there are none.
 
-        For digits: :data:`STROKES` synthetic ones for each of ``train``, :data:`REINKED` of them written again, and
-        :data:`SIGNS` letters, symbols and scribbles with the label ``NO_CLASS``, from which the network learns to
-        give no class a high probability where there is no digit (Hendrycks, Mazeika, Dietterich, "Deep anomaly
-        detection with outlier exposure", 2019).
+        For digits: :data:`STROKES` synthetic ones for each of ``train``, :data:`PENS` by real pens
+        (``cnn_demo.data.pens``), :data:`REINKED` of them written again, and :data:`SIGNS` letters, symbols and
+        scribbles with the label ``NO_CLASS``, from which the network learns to give no class a high probability where
+        there is no digit (Hendrycks, Mazeika, Dietterich, "Deep anomaly detection with outlier exposure", 2019).
         """
         if not self.spec.digits:
             return None
+        from cnn_demo.data import pens
         from cnn_demo.data.reink import reink
         from cnn_demo.data.strokes import synthesize, synthesize_signs
 
         count = round(len(train) * STROKES)
         withheld = round(count * WITHHELD) if self.all_styles else 0
         parts = [synthesize(count - withheld, self.seed), reink(train, round(len(train) * REINKED), self.seed)]
+        parts.append(pens.drawn(round(len(train) * PENS), self.seed))
         if withheld:
             parts.append(synthesize(withheld, self.seed, held_out=True))
         signs = synthesize_signs(round(len(train) * SIGNS), self.seed, "training")

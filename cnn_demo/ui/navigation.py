@@ -64,7 +64,7 @@ def page() -> st.Page:
     found = st.navigation(
         [st.Page(e.path, title=_(e.title), icon=e.icon, default=number == 0) for number, e in enumerate(PAGES)]
     )
-    _put_away_the_dialog(cold)
+    _put_away_the_dialog(bool(cold))
     return found
 
 
