@@ -216,9 +216,9 @@ def _advanced() -> None:
             _("Stop when the validation loss has not improved for so many epochs; 0 never stops early."),
         )  # fmt: skip
         _select("augment", list(AUGMENTATIONS), _(
-            "Change the training images a little, differently in every epoch. For digits it also adds strokes of a "
-            "synthetic pen, and signs that are no digit, so that the network learns to doubt. The training accuracy "
-            "counts a sign as right when no digit is given half the probability."
+            "Change the training images a little, differently in every epoch. For digits it also adds strokes of real "
+            "and synthetic pens, and signs that are no digit, so that the network learns to doubt. The training "
+            "accuracy counts a sign as right when no digit is given half the probability."
         ))  # fmt: skip
         _number(
             "ema", 0.0, MAX_EMA, 0.999,
