@@ -37,16 +37,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import machine
+from judged import add_model_option, chosen
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from cnn_demo.data.drawing import prepare
 from cnn_demo.data.reink import thin
 from cnn_demo.data.skeletons import Dice
+from cnn_demo.data.specs import DatasetSpec
 from cnn_demo.data.strokes import PAD, Hand, draw
-from cnn_demo.inspect.confidence import Calibration, judge
-from cnn_demo.runs.checkpoints import SHIPPED, LoadedModel, load_model, load_shipped
-from cnn_demo.runs.store import Store
 
 LETTERS = "AEFGHKMNRTWXYaefhkmntw?&#PUdr"
 TIMES = 3
@@ -80,7 +79,7 @@ def written(points: NDArray[np.float64], dice: Dice) -> NDArray[np.uint8]:
     return (draw([placed], pen, (PAD, PAD), dotted=True) * 255).astype(np.uint8)
 
 
-def inputs(fonts: list[Path], signs: str, loaded: LoadedModel) -> Iterator[tuple[int, str, torch.Tensor]]:
+def inputs(fonts: list[Path], signs: str, spec: DatasetSpec) -> Iterator[tuple[int, str, torch.Tensor]]:
     """Place of the font, sign and network input of every drawing."""
     dice = Dice(np.random.default_rng(5))
     for place, path in enumerate(fonts):
@@ -90,32 +89,29 @@ def inputs(fonts: list[Path], signs: str, loaded: LoadedModel) -> Iterator[tuple
             if points is None:
                 continue
             for _ in range(TIMES):
-                yield place, sign, prepare(written(points, dice), loaded.spec).input
+                yield place, sign, prepare(written(points, dice), spec).input
 
 
-@torch.inference_mode()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", metavar="RUN", help="id of a run (default: the model that ships)")
+    add_model_option(parser)
     args = parser.parse_args()
     fonts = sorted(p for p in args.folder.iterdir() if p.suffix in (".ttf", ".otf", ".woff"))
     if not fonts:
         parser.error(f"{args.folder}: no fonts in this folder")
     print(machine())
-    loaded = load_model(Store(), args.model) if args.model else load_shipped()
-    calibration = None if args.model else Calibration.load(SHIPPED / "calibration.json")
+    judged = chosen(args)
     for title, signs in (("digits", "0123456789"), ("letters", LETTERS)):
-        places, truth, pictures = zip(*inputs(fonts, signs, loaded), strict=True)
-        logits = torch.cat([loaded.model(torch.cat(pictures[i : i + 500])) for i in range(0, len(pictures), 500)])
-        right = np.array([str(int(z.argmax())) == sign for z, sign in zip(logits, truth, strict=True)])
-        kinds = np.array([judge(z, calibration).kind if calibration else "" for z in logits])
+        places, truth, pictures = zip(*inputs(fonts, signs, judged.spec), strict=True)
+        found, kinds = judged.say(pictures)
+        right = found.astype(str) == np.array(truth)
         for half, name in ((0, "even fonts, for choosing"), (1, "odd fonts, to report")):
             own = np.array(places) % 2 == half
             text = f"{title}, {name}, n = {own.sum():,} of {len({p for p in places if p % 2 == half})} hands:"
             if title == "digits":
                 text += f" {right[own].mean():.2%} right"
-            if calibration:
+            if judged.calibration:
                 shares = ", ".join(f"{kind} {np.mean(kinds[own] == kind):.1%}" for kind in sorted(set(kinds)))
                 text += f" ({shares}; sure ones right: {right[own & (kinds == 'sure')].mean():.2%})"
             print(text)

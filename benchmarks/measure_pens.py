@@ -21,45 +21,38 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
 from common import machine
+from judged import add_model_option, chosen
 
 from cnn_demo.data.drawing import prepare
 from cnn_demo.data.make_pens import TEST_ROWS, read_keel
 from cnn_demo.data.pens import pen_path
 from cnn_demo.data.skeletons import Dice
 from cnn_demo.data.strokes import Hand, on_pad
-from cnn_demo.inspect.confidence import Calibration, judge
-from cnn_demo.runs.checkpoints import SHIPPED, load_model, load_shipped
-from cnn_demo.runs.store import Store
 
 ASPECT = (0.55, 0.95)
 SEEN = 7_494
 
 
-@torch.inference_mode()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--model", metavar="RUN", help="id of a run (default: the model that ships)")
+    add_model_option(parser)
     args = parser.parse_args()
     _, (points, truth) = read_keel(args.file)
     places = np.concatenate([np.arange(first, end) for first, end in TEST_ROWS])
     fresh = (places >= SEEN) & (places % 2 == 1)
     print(machine())
-    loaded = load_model(Store(), args.model) if args.model else load_shipped()
-    calibration = None if args.model else Calibration.load(SHIPPED / "calibration.json")
+    judged = chosen(args)
     dice, hand = Dice(np.random.default_rng(5)), Hand()
     for smooth in (False, True):
         pictures = []
         for recording in points:
             way = pen_path(recording, dice.u(*ASPECT), smooth=smooth)
             pad = on_pad([way], dice.u(*hand.pen), dice.u(*hand.fill), dice)
-            pictures.append(prepare(pad, loaded.spec).input)
-        logits = torch.cat([loaded.model(torch.cat(pictures[i : i + 500])) for i in range(0, len(pictures), 500)])
-        found = logits.argmax(1).numpy()
+            pictures.append(prepare(pad, judged.spec).input)
+        found, kinds = judged.say(pictures)
         right = found == truth
-        kinds = np.array([judge(z, calibration).kind if calibration else "" for z in logits])
         print("in smooth curves" if smooth else "straight from point to point")
         print(f"  all, n = {len(right):,}: {right.mean():.2%} right")
         print(f"  not looked at before, n = {fresh.sum():,}: {right[fresh].mean():.2%} right")
@@ -68,7 +61,7 @@ def main() -> None:
             wrong = np.bincount(found[own & ~right], minlength=10)
             most = f", mostly read as {wrong.argmax()} ({wrong.max()})" if wrong.any() else ""
             print(f"  {digit}: {right[own].mean():.1%} of {own.sum()}{most}")
-        for kind in sorted(set(kinds)) if calibration else ():
+        for kind in sorted(set(kinds)) if judged.calibration else ():
             print(f"  {kind}: {np.mean(kinds == kind):.1%}, right in {right[kinds == kind].mean():.1%} of them")
 
 

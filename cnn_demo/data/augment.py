@@ -48,7 +48,9 @@ class Ranges:
 
 DIGITS = Ranges()
 # Clothes, characters and photos keep their slant and thickness; only a little movement is common to all.
-OTHERS = Ranges(rotation=5, scale=0.06, aspect=0.04, shear=0.05, translation=1.5, elastic=0, thinner=0, thicker=0)
+OTHERS = Ranges(
+    rotation=5, scale=0.06, aspect=0.04, shear=0.05, translation=1.5, elastic=0, thinner=0, thicker=0, untouched=0.1
+)
 
 
 def augment(images: Tensor, ranges: Ranges, generator: torch.Generator) -> Tensor:

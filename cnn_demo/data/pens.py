@@ -18,7 +18,7 @@ from cnn_demo.data.skeletons import Dice
 from cnn_demo.data.skeletons import Path as PenPath
 from cnn_demo.data.skeletons.pen import curve
 from cnn_demo.data.splits import Split
-from cnn_demo.data.strokes import Hand, to_field
+from cnn_demo.data.strokes import Hand, picture
 
 STROKES_FILE = Path(__file__).resolve().parents[1] / "assets" / "pen-digits" / "strokes.npz"
 POINTS = 8
@@ -40,7 +40,7 @@ def pen_path(points: NDArray[np.uint8], aspect: float, *, smooth: bool) -> PenPa
         smooth: in a smooth curve, as the pad draws; else straight from point to point.
     """
     path = points.astype(np.float64) * [aspect / 100, -0.01]
-    return curve([(float(x), float(y)) for x, y in path]) if smooth else path
+    return curve(path) if smooth else path
 
 
 def drawn(n: int, seed: int) -> Split:
@@ -56,10 +56,9 @@ def drawn(n: int, seed: int) -> Split:
     points, labels = recordings()
     rng = np.random.default_rng([seed, 7])
     dice, hand = Dice(rng), Hand()
-    rounds = -(-n // len(points))
-    order = np.concatenate([rng.permutation(len(points)) for _ in range(rounds)])[:n] if n else np.zeros(0, int)
+    order = np.concatenate([rng.permutation(len(points)) for _ in range(n // len(points) + 1)])[:n]
     images = np.zeros((n, 1, inks.FIELD, inks.FIELD), dtype=np.uint8)
     for i, at in enumerate(order):
         path = pen_path(points[at], dice.u(*ASPECT), smooth=dice.chance(hand.smoothed))
-        images[i, 0] = to_field([path], dice.u(*hand.pen), dice.u(*hand.fill)) * 255 + 0.5
+        images[i, 0] = picture([path], hand, dice)
     return Split(torch.from_numpy(images), torch.from_numpy(labels[order].astype(np.int64)))

@@ -199,6 +199,11 @@ def to_field(paths: list[Path], pen: float, fill: float, *, dotted: bool = False
     return inks.centre_in_field(inks.fit_box(ink[top:bottom, left:right]))
 
 
+def picture(paths: list[Path], hand: Hand, dice: Dice) -> NDArray[np.uint8]:
+    """:func:`to_field` with one of the hand's pens and sizes: ``(28, 28)`` uint8."""
+    return (to_field(paths, dice.u(*hand.pen), dice.u(*hand.fill)) * 255 + 0.5).astype(np.uint8)
+
+
 def on_pad(paths: list[Path], pen: float, fill: float, dice: Dice) -> NDArray[np.uint8]:
     """A pad picture, white on black, the digit somewhere on it: ``(280, 280)`` uint8."""
     every = np.concatenate(paths)
@@ -249,7 +254,7 @@ def synthesize(n: int, seed: int, *, hand: Hand | None = None, held_out: bool = 
     labels = np.resize(range(10) if held_out else _TURNS, n)
     for i in range(n):
         paths = write(choose(table[labels[i]], dice), hand, dice)
-        images[i, 0] = to_field(paths, dice.u(*hand.pen), dice.u(*hand.fill)) * 255 + 0.5
+        images[i, 0] = picture(paths, hand, dice)
     return Split(torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
 
 
@@ -265,5 +270,5 @@ def synthesize_signs(n: int, seed: int, purpose: Purpose) -> Tensor:
     images = np.zeros((n, 1, inks.FIELD, inks.FIELD), dtype=np.uint8)
     for i in range(n):
         paths = move(draw_sign(dice, purpose), hand, dice)
-        images[i, 0] = to_field(paths, dice.u(*hand.pen), dice.u(*hand.fill)) * 255 + 0.5
+        images[i, 0] = picture(paths, hand, dice)
     return torch.from_numpy(images)

@@ -38,7 +38,6 @@ class Learner:
     Attributes:
         model: what the optimiser moves.
         mean: the running mean of its weights, where the config asks for one.
-        steps: optimiser steps done.
 
     Raises:
         ConfigError: the device or the precision is not to be had on this machine.
@@ -72,7 +71,6 @@ class Learner:
         self._forward = self._loss_and_hits
         self.compiled = self._wants_compiling() and self._compile()
         self.mean = RunningMean(self.model, config.ema) if config.ema else None
-        self.steps = 0
 
     def _start_from(self, weights: dict[str, Tensor]) -> None:
         try:
@@ -106,13 +104,14 @@ class Learner:
 
     # -- one step ---------------------------------------------------------------------------------------------
 
-    def step(self, index: Tensor, lr: float, seed: int) -> tuple[Tensor, Tensor]:
+    def step(self, number: int, index: Tensor, lr: float, seed: int) -> tuple[Tensor, Tensor]:
         """One optimiser step on the samples of ``index``.
 
         The loss of a sample is its cross-entropy. Of one that belongs to no class it is the Kullback-Leibler divergence
         from equal probabilities, and it counts as correct where no class is given half the probability.
 
         Args:
+            number: which step this is, from 1.
             index: ``(B,)`` int64 positions in the training split.
             lr: the learning rate of this step.
             seed: decides dropout and augmentation of this step.
@@ -134,9 +133,8 @@ class Learner:
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.steps += 1
         if self.mean is not None:
-            self.mean.update(self.steps)
+            self.mean.update(number)
         # A CUDA graph reuses its output buffers: keep copies.
         return loss.detach().clone(), hits.clone()
 
@@ -216,15 +214,12 @@ class Learner:
         """The gradient scaler's state as plain numbers; empty when there is no scaler."""
         return self.scaler.state_dict()
 
-    def load_state(
-        self, steps: int, weights: dict[str, Tensor], optimizer: dict[str, Tensor], scaler: dict[str, Any]
-    ) -> None:
-        """Put a snapshot back that was taken after ``steps`` steps.
+    def load_state(self, weights: dict[str, Tensor], optimizer: dict[str, Tensor], scaler: dict[str, Any]) -> None:
+        """Put a snapshot back.
 
         Raises:
             ResumeError: the tensors are not those of this model.
         """
-        self.steps = steps
         moved = weights
         if self.mean is not None:
             ending = f".{_MOVED}"

@@ -174,7 +174,7 @@ class _Loop:
 
     def _step(self, index: Tensor) -> None:
         lr = self._lr()
-        loss, hits = self.learner.step(index, lr, self._seed(self.step))
+        loss, hits = self.learner.step(self.step + 1, index, lr, self._seed(self.step))
         self.step += 1
         self.pending.append((self.step, loss, hits, len(index), lr))
 
@@ -280,7 +280,7 @@ class _Loop:
                 f"the checkpoint was made with {meta['train_n']} training samples in {meta['steps_per_epoch']} steps"
                 f" an epoch; this run has {self.train_n} in {self.steps_per_epoch}"
             )
-        self.learner.load_state(snapshot.step, snapshot.weights, snapshot.optimizer, meta["scaler"])
+        self.learner.load_state(snapshot.weights, snapshot.optimizer, meta["scaler"])
         self.step = snapshot.step
         self.base_lr = meta["base_lr"]
         self.train_seconds = meta["train_seconds"]

@@ -1,4 +1,4 @@
-"""The running mean of the weights: against numbers worked out by hand, and against a loop written out."""
+"""The running mean of the weights: against numbers worked out by hand."""
 
 from __future__ import annotations
 
