@@ -15,7 +15,7 @@ class RunningMean:
     Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992, in the exponential form. After
     step ``t`` the mean moves towards the weights by ``1 - min(decay, (1 + t) / (10 + t))``: at first it forgets
     quickly, so that the random weights of the beginning do not linger. Buffers that count are copied. (PyTorch's
-    ``AveragedModel`` forgets at one pace, and where it averages buffers it averages counts as well.)
+    ``AveragedModel`` with its EMA forgets at one pace, and where it averages buffers it averages counts as well.)
 
     Attributes:
         model: a copy of the model that holds the mean, without gradients, in train mode like the model.
