@@ -44,6 +44,11 @@ class Judged:
         kinds = [judge(z, self.calibration).kind if self.calibration else "" for z in logits]
         return logits.argmax(1).numpy(), np.array(kinds)
 
+    def print_verdicts(self, kinds: NDArray[np.str_], right: NDArray[np.bool_]) -> None:
+        """A line for each kind of verdict: how often, and how often the answer was right then."""
+        for kind in sorted(set(kinds)) if self.calibration else ():
+            print(f"  {kind}: {np.mean(kinds == kind):.1%}, right in {right[kinds == kind].mean():.1%} of them")
+
 
 def chosen(args: argparse.Namespace) -> Judged:
     """The model that ``--model`` names."""

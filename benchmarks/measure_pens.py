@@ -61,8 +61,7 @@ def main() -> None:
             wrong = np.bincount(found[own & ~right], minlength=10)
             most = f", mostly read as {wrong.argmax()} ({wrong.max()})" if wrong.any() else ""
             print(f"  {digit}: {right[own].mean():.1%} of {own.sum()}{most}")
-        for kind in sorted(set(kinds)) if judged.calibration else ():
-            print(f"  {kind}: {np.mean(kinds == kind):.1%}, right in {right[kinds == kind].mean():.1%} of them")
+        judged.print_verdicts(kinds, right)
 
 
 if __name__ == "__main__":

@@ -62,8 +62,14 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="keep the pads here")
     add_model_option(parser)
     args = parser.parse_args()
-    lines = [line for file in args.files for line in read(file, y_up=args.y_up)]
+    try:
+        lines = [line for file in args.files for line in read(file, y_up=args.y_up)]
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    if not lines:
+        parser.error("no digits in these files")
     truth = np.array([digit for digit, _, _ in lines])
+    writers = len({writer for _, writer, _ in lines})
     print(machine())
     judged = chosen(args)
     dice = Dice(np.random.default_rng(11))
@@ -71,15 +77,13 @@ def main() -> None:
         drawn = list(pads([paths for _, _, paths in lines], smooth=smooth, dice=dice))
         found, kinds = judged.say([prepare(pad, judged.spec).input for pad in drawn])
         right = found == truth
-        writers = len({writer for _, writer, _ in lines})
         print("in smooth curves" if smooth else "straight from point to point")
         print(f"  n = {len(right):,} by {writers} writers: {right.mean():.2%} right, {np.sum(~right)} wrong")
         for digit in range(10):
             own = truth == digit
             wrong = found[own & ~right].tolist()
             print(f"  {digit}: {np.sum(own & right)} of {own.sum()}" + (f", read as {wrong}" if wrong else ""))
-        for kind in sorted(set(kinds)) if judged.calibration else ():
-            print(f"  {kind}: {np.mean(kinds == kind):.1%}, right in {right[kinds == kind].mean():.1%} of them")
+        judged.print_verdicts(kinds, right)
         if args.pictures:
             folder = args.pictures / ("smooth" if smooth else "straight")
             folder.mkdir(parents=True, exist_ok=True)
