@@ -41,7 +41,7 @@ def read(file: Path, *, y_up: bool) -> Iterator[tuple[int, str, list[PenPath]]]:
             paths = [np.array(stroke, dtype=np.float64).reshape(-1, 2) for stroke in line["strokes"]]
             digit = int(line["digit"])
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{file}, line {number}: {error}") from error
+            raise ValueError(f"{file}, line {number}: not a digit with strokes ({error!r})") from error
         if not 0 <= digit <= 9 or not paths or not all(len(path) for path in paths):
             raise ValueError(f"{file}, line {number}: expected a digit from 0 to 9 and strokes with points")
         yield digit, str(line.get("writer", file.stem)), [path * [1, -1] if y_up else path for path in paths]
