@@ -44,14 +44,14 @@ format: $(DEV_STAMP) ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-i18n: $(DEV_STAMP) ## extract the strings, merge them into the catalogues, compile
+i18n: $(DEV_STAMP) ## extract the strings, merge them into the catalogs, compile
 	@mkdir -p build
 	$(BIN)/pybabel extract -F cnn_demo/locales/babel.cfg -k _ -k N_ -k ngettext:1,2 --no-location --sort-output --no-wrap -o build/messages.pot app.py pages cnn_demo
 	$(BIN)/pybabel update -i build/messages.pot -d cnn_demo/locales -D messages --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
 	$(BIN)/pybabel compile -d cnn_demo/locales -D messages --statistics
 
 bench: $(DEV_STAMP) ## every benchmark, printed as ratios
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in benchmarks/bench_*.py; do name=$$(basename $$script .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 clean: ## remove the virtual environment and caches (runs and data stay)
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache *.egg-info

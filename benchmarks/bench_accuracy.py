@@ -9,7 +9,8 @@ import argparse
 import statistics
 
 from bench_fit import ours, tutorial
-from common import machine, spread
+
+from benchmarks.common import machine, spread
 
 
 def main() -> None:

@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import psutil
-from common import machine, server, spread, verdict, wait_until_healthy
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.common import machine, server, spread, verdict, wait_until_healthy
 from cnn_demo.runs import launcher
 from cnn_demo.runs.store import Store
 

@@ -4,7 +4,7 @@ takes 40 ms; one prediction in process at most 10 ms; 2.5 s from the first visit
 The page: headless Chromium draws digits with the mouse on an empty pad. The page's own clock runs from the pointer-up
 event to the change of the answer's card; in it are Streamlit's and the pad's own delays, of which the pad's fixed wait
 of 200 ms is the largest. Our own code: the same fragment in this process (AppTest), only the time inside its three
-parts (pad, answer, closer look). In process: preparation, one forward pass of all stages, and the judgement.
+parts (pad, answer, closer look). In process: preparation, one forward pass of all stages, and the judgment.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from typing import Any
 
 import numpy as np
 from bench_app import open_chromium
-from common import ROOT, machine, quantile, server, spread, verdict
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from streamlit.testing.v1 import AppTest
 
-from cnn_demo.data.skeletons import Dice
-from cnn_demo.data.skeletons.pen import Path as PenPath
-from cnn_demo.data.strokes import Hand, choose, on_pad, styles, write
+from benchmarks.common import ROOT, machine, quantile, server, spread, verdict
+from cnn_demo.handwriting.skeletons import RandomStream
+from cnn_demo.handwriting.skeletons.pen import Path as PenPath
+from cnn_demo.handwriting.strokes import PenVariation, choose_shape, on_pad, styles, write
 
 WATCH = """() => {
   const card = () => document.querySelector('.draw-cards')?.outerHTML;
@@ -45,9 +45,9 @@ WATCH = """() => {
 
 def strokes(n: int) -> list[PenPath]:
     """Digits in one stroke each, about 170 pixels high, ``(points, 2)`` in pixels of the pad."""
-    dice, hand, found = Dice(np.random.default_rng(11)), Hand(dragged=1, ticked=0, resampled=0), []
+    dice, hand, found = RandomStream(np.random.default_rng(11)), PenVariation(dragged=1, ticked=0, resampled=0), []
     for i in range(n):
-        (path,) = write(choose(styles()[i % 10], dice), hand, dice)
+        (path,) = write(choose_shape(styles()[i % 10], dice), hand, dice)
         path = path[:: max(1, len(path) // 14)]
         low, high = path.min(axis=0), path.max(axis=0)
         found.append((path - low) / max(float((high - low).max()), 1e-6) * 170 + 50)
@@ -101,32 +101,32 @@ def first_visit(browser: Browser, rounds: int) -> tuple[list[float], list[float]
 
 def pictures(n: int) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
     """Digits as they stand on the pad, ``(280, 280)`` each."""
-    dice, hand = Dice(np.random.default_rng(12)), Hand()
+    dice, hand = RandomStream(np.random.default_rng(12)), PenVariation()
     return [
-        on_pad(write(choose(styles()[i % 10], dice), hand, dice), dice.u(*hand.pen), dice.u(*hand.fill), dice)
+        on_pad(write(choose_shape(styles()[i % 10], dice), hand, dice), dice.u(*hand.pen), dice.u(*hand.fill), dice)
         for i in range(n)
     ]
 
 
 def in_process(n: int) -> list[float]:
-    """Milliseconds for preparation, forward pass and judgement of one drawing."""
-    from cnn_demo.data.drawing import prepare
-    from cnn_demo.inspect.confidence import Calibration
-    from cnn_demo.inspect.reading import read
-    from cnn_demo.runs.checkpoints import SHIPPED, load_shipped
+    """Milliseconds for preparation, forward pass and judgment of one drawing."""
+    from cnn_demo.drawing.prepare import prepare
+    from cnn_demo.prediction.calibration import Calibration
+    from cnn_demo.prediction.load import SHIPPED, load_shipped
+    from cnn_demo.prediction.predictor import predict_drawing
 
     loaded, calibration = load_shipped(), Calibration.load(SHIPPED / "calibration.json")
     times = []
     for picture in pictures(n + 10):
         began = time.perf_counter()
-        read(loaded.model, prepare(picture, loaded.spec), loaded.spec, calibration)
+        predict_drawing(loaded.model, prepare(picture, loaded.spec), loaded.spec, calibration)
         times.append((time.perf_counter() - began) * 1000)
     return times[10:]
 
 
 def own_part(n: int) -> list[float]:
     """Milliseconds that one stroke spends in the parts of the page's fragment."""
-    import cnn_demo.inspect.reading
+    import cnn_demo.prediction.predictor
     import cnn_demo.runs.checkpoints  # noqa: F401  # with both here the page answers at once
     from cnn_demo.ui.draw import pad, sections
 
@@ -143,8 +143,8 @@ def own_part(n: int) -> list[float]:
 
         return call
 
-    pad.choose = timed(pad.choose)
-    sections.answer, sections.show = timed(sections.answer), timed(sections.show)
+    pad.choose_picture = timed(pad.choose_picture)
+    sections.show_reading, sections.show_closer_look = timed(sections.show_reading), timed(sections.show_closer_look)
     os.chdir(ROOT)
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.run()

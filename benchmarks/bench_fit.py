@@ -13,13 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common import machine, spread, verdict
+from benchmarks.common import machine, spread, verdict
 
 HERE = Path(__file__).resolve().parent
 
 OURS = """
 import json, sys
-from cnn_demo.config import TrainConfig
+from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training import EpochEnd, fit
 config = TrainConfig(epochs=int(sys.argv[1]), device=sys.argv[2], seed=int(sys.argv[3]))
 ends = [event for event in fit(config) if isinstance(event, EpochEnd)]

@@ -18,15 +18,15 @@ from typing import Any
 
 import torch
 from bench_app import open_chromium
-from common import machine, quantile, server, spread, verdict
 from playwright.sync_api import sync_playwright
 
-from cnn_demo.data import load_dataset
-from cnn_demo.data.resident import normalise
-from cnn_demo.data.splits import Split
+from benchmarks.common import machine, quantile, server, spread, verdict
+from cnn_demo.datasets.device_dataset import normalize
+from cnn_demo.datasets.load import load_dataset
+from cnn_demo.datasets.splits import Split
 from cnn_demo.inspect.patches import cached_statistics
-from cnn_demo.inspect.scene import Shown, look, pack
-from cnn_demo.models import create_model
+from cnn_demo.inspect.scene import Shown, pack, run_scene
+from cnn_demo.models.registry import create_model
 
 # Moves the pointer over a layer at random and gives the milliseconds until each handler has returned.
 HOVER = """
@@ -61,7 +61,7 @@ def maps(name: str, kinds: tuple[str, ...], count: int) -> None:
     image = data.test.images[0]
 
     def once() -> bytes:
-        return pack(look(model, image.numpy(), normalise(image[None], data.spec)), Shown(kinds))
+        return pack(run_scene(model, image.numpy(), normalize(image[None], data.spec)), Shown(kinds))
 
     found = milliseconds(once, count)
     packed = once()

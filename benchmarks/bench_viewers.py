@@ -14,13 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import machine, quantile, server, spread, verdict
-from viewers import watch_together
-
-from cnn_demo.config import TrainConfig
+from benchmarks.common import machine, quantile, server, spread, verdict
+from benchmarks.viewers import watch_together
 from cnn_demo.runs import launcher
 from cnn_demo.runs.records import RunState
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import TrainConfig
 
 
 def steps_in(store: Store, run_id: str, seconds: float, address: str, count: int) -> tuple[float, list[float]]:

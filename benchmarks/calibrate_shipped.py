@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import torch
 
-from cnn_demo.data import Dataset, Split, load_dataset
-from cnn_demo.data.skeletons.signs import PURPOSES
-from cnn_demo.data.strokes import synthesize, synthesize_signs
-from cnn_demo.inspect.confidence import Calibration, calibrate, energy, judge, logits_of, scores
-from cnn_demo.runs.checkpoints import SHIPPED, load_shipped
+from cnn_demo.datasets.load import Dataset, load_dataset
+from cnn_demo.datasets.splits import Split
+from cnn_demo.handwriting.skeletons.outliers import PURPOSES
+from cnn_demo.handwriting.strokes import synthesize, synthesize_outliers
+from cnn_demo.prediction.calibration import Calibration, calibrate, energy, judge, logits_of, scores
+from cnn_demo.prediction.load import SHIPPED, load_shipped
 
 KINDS = ("sure", "torn", "unsure", "not_a_digit")
 
@@ -38,7 +39,7 @@ def report(title: str, split: Split, model: torch.nn.Module, data: Dataset, cali
 def compare(model: torch.nn.Module, data: Dataset, calibration: Calibration) -> None:
     """The score against two that need no fitting: how many unseen signs pass where 99% of the test digits do."""
     digits = logits_of(model, data.test.images, data)
-    signs = logits_of(model, synthesize_signs(2000, 4711, "measuring"), data)
+    signs = logits_of(model, synthesize_outliers(2000, 4711, "measuring"), data)
     ways = {
         "the calibration's score": lambda z: scores(z, calibration.weights),
         "largest softmax value": lambda z: z.double().softmax(1).amax(1),
@@ -60,7 +61,7 @@ def main() -> None:
     others = synthesize(4000, 4711, held_out=True)
     report("strokes, styles that only a last training learns", others, model, data, calibration)
     for purpose in PURPOSES:
-        signs = logits_of(model, synthesize_signs(2000, 4711, purpose), data)
+        signs = logits_of(model, synthesize_outliers(2000, 4711, purpose), data)
         print(f"signs for {purpose}, n = {len(signs):,}: {words(signs, calibration)}")
     compare(model, data, calibration)
 

@@ -1,4 +1,4 @@
-"""What the measurements of one model's judgement share: the model and its calibration, and what it says of pictures."""
+"""What the measurements of one model's judgment share: the model and its calibration, and what it says of pictures."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cnn_demo.data.specs import DatasetSpec
-from cnn_demo.inspect.confidence import Calibration, judge
-from cnn_demo.runs.checkpoints import SHIPPED, LoadedModel, load_model, load_shipped
+from cnn_demo.datasets.specs import DatasetSpec
+from cnn_demo.prediction.calibration import Calibration, judge
+from cnn_demo.prediction.load import SHIPPED, LoadedModel, load_shipped
+from cnn_demo.runs.checkpoints import load_model
 from cnn_demo.runs.store import Store
 
 _BATCH = 500

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 from bench_app import open_chromium
-from common import server
 from playwright.sync_api import sync_playwright
 
-from cnn_demo.config import TrainConfig
+from benchmarks.common import server
 from cnn_demo.runs import launcher
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import TrainConfig
 
 FOLDER = Path(__file__).resolve().parent / "screenshots"
 

@@ -4,7 +4,7 @@
 
 FOLDER holds fonts (.ttf, .otf, .woff); those behind the README's figures are the latin regular weights of the npm
 packages @fontsource/NAME for the 131 names below. Each digit is thinned to its middle line and drawn three times on a
-pad of 280 pixels with a round pen 10 to 24 wide, filling 30% to 90% of the pad, off centre; then it goes the way of
+pad of 280 pixels with a round pen 10 to 24 wide, filling 30% to 90% of the pad, off center; then it goes the way of
 `python -m cnn_demo predict`. Letters of the same fonts that look like no digit tell how often those are taken for one.
 
 Choices (styles of synthetic strokes, training recipe) may be made by the fonts with even places in the alphabet; the
@@ -36,16 +36,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import machine
-from judged import add_model_option, chosen
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from cnn_demo.data.drawing import prepare
-from cnn_demo.data.reink import thin
-from cnn_demo.data.skeletons import Dice
-from cnn_demo.data.specs import DatasetSpec
-from cnn_demo.data.strokes import PAD, Hand, draw
+from benchmarks.common import machine
+from benchmarks.judged import add_model_option, chosen
+from cnn_demo.datasets.specs import DatasetSpec
+from cnn_demo.drawing.prepare import prepare
+from cnn_demo.handwriting.redraw import thin
+from cnn_demo.handwriting.skeletons import RandomStream
+from cnn_demo.handwriting.strokes import PAD, PenVariation, draw
 
 LETTERS = "AEFGHKMNRTWXYaefhkmntw?&#PUdr"
 TIMES = 3
@@ -68,9 +68,9 @@ def middle_line(font: ImageFont.FreeTypeFont, sign: str) -> NDArray[np.float64] 
     return points if len(points) > 1 else None
 
 
-def written(points: NDArray[np.float64], dice: Dice) -> NDArray[np.uint8]:
+def written(points: NDArray[np.float64], dice: RandomStream) -> NDArray[np.uint8]:
     """A middle line on a pad, anywhere, with a pen of any usual width."""
-    hand = Hand()
+    hand = PenVariation()
     pen, side = dice.u(*hand.pen), dice.u(*hand.fill) * PAD
     low, high = points.min(axis=0), points.max(axis=0)
     placed = (points - low) * (side / max(float((high - low).max()), 1e-6))
@@ -81,7 +81,7 @@ def written(points: NDArray[np.float64], dice: Dice) -> NDArray[np.uint8]:
 
 def inputs(fonts: list[Path], signs: str, spec: DatasetSpec) -> Iterator[tuple[int, str, torch.Tensor]]:
     """Place of the font, sign and network input of every drawing."""
-    dice = Dice(np.random.default_rng(5))
+    dice = RandomStream(np.random.default_rng(5))
     for place, path in enumerate(fonts):
         font = ImageFont.truetype(str(path), 150)
         for sign in signs:

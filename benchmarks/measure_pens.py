@@ -4,7 +4,7 @@
 
 FILE is KEEL's copy of the data, penbased.dat; `cnn_demo/data/make_pens.py` says where it comes from and how the
 fourteen writers of the test part are told from the thirty of the training part, whose strokes the network has learnt.
-Each digit is drawn on a pad of 280 pixels with a round pen 10 to 24 wide, filling 30% to 90% of the pad, off centre,
+Each digit is drawn on a pad of 280 pixels with a round pen 10 to 24 wide, filling 30% to 90% of the pad, off center,
 once straight from point to point and once in a smooth curve, as the pad draws; then it goes the way of
 `python -m cnn_demo predict`.
 
@@ -21,14 +21,14 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from common import machine
-from judged import add_model_option, chosen
 
-from cnn_demo.data.drawing import prepare
-from cnn_demo.data.make_pens import TEST_ROWS, read_keel
-from cnn_demo.data.pens import pen_path
-from cnn_demo.data.skeletons import Dice
-from cnn_demo.data.strokes import Hand, on_pad
+from benchmarks.common import machine
+from benchmarks.judged import add_model_option, chosen
+from cnn_demo.drawing.prepare import prepare
+from cnn_demo.handwriting.pens import pen_path
+from cnn_demo.handwriting.skeletons import RandomStream
+from cnn_demo.handwriting.strokes import PenVariation, on_pad
+from scripts.make_pens import TEST_ROWS, read_keel
 
 ASPECT = (0.55, 0.95)
 SEEN = 7_494
@@ -44,7 +44,7 @@ def main() -> None:
     fresh = (places >= SEEN) & (places % 2 == 1)
     print(machine())
     judged = chosen(args)
-    dice, hand = Dice(np.random.default_rng(5)), Hand()
+    dice, hand = RandomStream(np.random.default_rng(5)), PenVariation()
     for smooth in (False, True):
         pictures = []
         for recording in points:

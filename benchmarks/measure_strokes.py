@@ -4,7 +4,7 @@
 
 Each FILE holds one digit a line, as JSON: {"digit": 4, "strokes": [[[x, y], ...], ...], "writer": "anything"}, one list
 of points for each time the pen went down, in any unit. Each digit is drawn on a pad of 280 pixels with a round pen 10
-to 24 wide, filling 30% to 90% of the pad, off centre, once straight from point to point and once in a smooth curve, as
+to 24 wide, filling 30% to 90% of the pad, off center, once straight from point to point and once in a smooth curve, as
 the pad draws; then it goes the way of `python -m cnn_demo predict`. --pictures keeps the pads as DIGIT-NUMBER.png, for
 `predict FOLDER` itself; the misread ones can be looked at there.
 """
@@ -17,16 +17,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from common import machine
-from judged import add_model_option, chosen
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnn_demo.data.drawing import prepare
-from cnn_demo.data.skeletons import Dice
-from cnn_demo.data.skeletons import Path as PenPath
-from cnn_demo.data.skeletons.pen import curve
-from cnn_demo.data.strokes import Hand, on_pad
+from benchmarks.common import machine
+from benchmarks.judged import add_model_option, chosen
+from cnn_demo.drawing.prepare import prepare
+from cnn_demo.handwriting.skeletons import Path as PenPath
+from cnn_demo.handwriting.skeletons import RandomStream
+from cnn_demo.handwriting.skeletons.pen import curve
+from cnn_demo.handwriting.strokes import PenVariation, on_pad
 
 
 def read(file: Path, *, y_up: bool) -> Iterator[tuple[int, str, list[PenPath]]]:
@@ -47,9 +47,9 @@ def read(file: Path, *, y_up: bool) -> Iterator[tuple[int, str, list[PenPath]]]:
         yield digit, str(line.get("writer", file.stem)), [path * [1, -1] if y_up else path for path in paths]
 
 
-def pads(drawings: list[list[PenPath]], *, smooth: bool, dice: Dice) -> Iterator[NDArray[np.uint8]]:
+def pads(drawings: list[list[PenPath]], *, smooth: bool, dice: RandomStream) -> Iterator[NDArray[np.uint8]]:
     """Every drawing on a pad ``(280, 280)``."""
-    hand = Hand()
+    hand = PenVariation()
     for paths in drawings:
         ways = [curve(path) if smooth and len(path) > 2 else path for path in paths]
         yield on_pad(ways, dice.u(*hand.pen), dice.u(*hand.fill), dice)
@@ -72,7 +72,7 @@ def main() -> None:
     writers = len({writer for _, writer, _ in lines})
     print(machine())
     judged = chosen(args)
-    dice = Dice(np.random.default_rng(11))
+    dice = RandomStream(np.random.default_rng(11))
     for smooth in (False, True):
         drawn = list(pads([paths for _, _, paths in lines], smooth=smooth, dice=dice))
         found, kinds = judged.say([prepare(pad, judged.spec).input for pad in drawn])

@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from cnn_demo.data import Split, load_dataset
-from cnn_demo.models import create_model
+from cnn_demo.datasets.load import load_dataset
+from cnn_demo.datasets.splits import Split
+from cnn_demo.models.registry import create_model
 
 
 def write_idx(folder: Path, name: str, split: Split) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from cnn_demo.config import TrainConfig
 from cnn_demo.runs.records import HOLDS_DEVICE, Run, RunState
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import TrainConfig
 
 
 @pytest.fixture(autouse=True)

@@ -24,11 +24,11 @@ def put_checkpoint(
     """
     import torch
 
-    from cnn_demo.data import get_spec
-    from cnn_demo.models import create_model
-    from cnn_demo.runs.checkpoints import checkpoint_name, save_checkpoint
+    from cnn_demo.datasets.specs import get_spec
+    from cnn_demo.models.registry import create_model
     from cnn_demo.runs.recorder import Recorder
-    from cnn_demo.training import Snapshot
+    from cnn_demo.training.events import Snapshot
+    from cnn_demo.training.snapshot import checkpoint_name, save_checkpoint
 
     spec = get_spec(run.config.dataset)
     with torch.random.fork_rng(devices=[]):

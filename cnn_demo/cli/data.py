@@ -10,9 +10,9 @@ import sys
 import time
 from typing import Any
 
-from cnn_demo.data.download import DatasetUnavailable, DownloadProgress
-from cnn_demo.data.files import data_root, is_available, missing_files
-from cnn_demo.data.specs import DatasetSpec, get_spec, list_specs
+from cnn_demo.datasets.download import DatasetUnavailable, DownloadProgress
+from cnn_demo.datasets.files import data_root, is_available, missing_files
+from cnn_demo.datasets.specs import DatasetSpec, get_spec, list_specs
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -81,7 +81,7 @@ def _info(spec: DatasetSpec, as_json: bool) -> int:
         "classes": ", ".join(spec.classes),
         "mean, std": f"{', '.join(map(str, spec.mean))}; {', '.join(map(str, spec.std))} ({spec.statistics})",
         "source": spec.source,
-        "licence": spec.licence,
+        "license": spec.license,
         "here": "yes" if not missing else f"no: {', '.join(missing)} missing below {data_root()}",
     }
     for title, value in rows.items():
@@ -121,7 +121,7 @@ class _Bars:
 
 
 def _download(names: list[str], as_json: bool) -> int:
-    from cnn_demo.data.load import load_dataset
+    from cnn_demo.datasets.load import load_dataset
 
     ready: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []

@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from cnn_demo.cli.output import EXIT_USAGE, add_json_option, complain, give, versions
-from cnn_demo.config import ConfigError
-from cnn_demo.data.specs import get_spec, list_specs
+from cnn_demo.datasets.specs import get_spec, list_specs
+from cnn_demo.settings.config import ConfigError
 
 
 def add_parser(subparsers: Any) -> None:
@@ -38,12 +38,16 @@ def overlap(trained_on: str, dataset: str) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and report."""
-    from cnn_demo.data import DatasetUnavailable, Resident, load_dataset
-    from cnn_demo.runs.checkpoints import CheckpointUnreadable, load_model, load_shipped
+    from cnn_demo.datasets.device_dataset import DeviceDataset
+    from cnn_demo.datasets.download import DatasetUnavailable
+    from cnn_demo.datasets.load import load_dataset
+    from cnn_demo.prediction.load import load_shipped
+    from cnn_demo.runs.checkpoints import load_model
     from cnn_demo.runs.records import RunNotFound
     from cnn_demo.runs.store import Store
-    from cnn_demo.training import evaluate
     from cnn_demo.training.device import resolve_device
+    from cnn_demo.training.evaluate import evaluate
+    from cnn_demo.training.snapshot import CheckpointUnreadable
 
     try:
         if args.dataset is not None:
@@ -65,13 +69,13 @@ def run(args: argparse.Namespace) -> int:
     except KeyError as error:
         if isinstance(error, RunNotFound):
             return complain(error)
-        return complain(error.args[0], EXIT_USAGE)
+        return complain(error, EXIT_USAGE)
     except ConfigError as error:
         return complain(error, EXIT_USAGE)
     except (CheckpointUnreadable, DatasetUnavailable) as error:
         return complain(error)
-    # The images are normalised as in training, whatever data set they come from.
-    split = Resident(data.test, loaded.spec, device)
+    # The images are normalized as in training, whatever data set they come from.
+    split = DeviceDataset(data.test, loaded.spec, device)
     began = time.perf_counter()
     result = evaluate(loaded.model.to(device), split)
     seconds = time.perf_counter() - began

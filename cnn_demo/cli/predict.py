@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnn_demo.cli.output import EXIT_FAILED, add_json_option, complain, give
-from cnn_demo.wording import percent
+from cnn_demo.prediction.wording import percent
 
 if TYPE_CHECKING:
-    from cnn_demo.data.drawing import Drawing
-    from cnn_demo.inspect.confidence import Calibration
-    from cnn_demo.runs.checkpoints import LoadedModel
+    from cnn_demo.drawing.prepare import Drawing
+    from cnn_demo.prediction.calibration import Calibration
+    from cnn_demo.prediction.load import LoadedModel
     from cnn_demo.runs.store import Store
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
         "predict",
         help="classify pictures",
         description="Classify pictures with the model that ships or with a run's last checkpoint. Each goes the way of "
-        "a drawing in the app: ink found, cropped, scaled to 20 pixels, centred by mass. A folder stands for the "
+        "a drawing in the app: ink found, cropped, scaled to 20 pixels, centerd by mass. A folder stands for the "
         "pictures in it; all are one batch. Where the model has a calibration (the one that ships has; the Draw page "
         "makes one for a run), probabilities and verdict are those of the page; else the verdict is null and the "
         "probabilities are raw.",
@@ -62,12 +62,14 @@ def run(args: argparse.Namespace) -> int:
     """Predict and report; a picture that cannot be read costs the exit status, not the others' answers."""
     import torch
 
-    from cnn_demo.data.drawing import DrawingError, open_image, prepare
-    from cnn_demo.inspect.confidence import judge
-    from cnn_demo.inspect.reading import UNCALIBRATED
-    from cnn_demo.runs.checkpoints import CheckpointUnreadable, load_model, load_shipped
+    from cnn_demo.drawing.prepare import DrawingError, open_image, prepare
+    from cnn_demo.prediction.calibration import judge
+    from cnn_demo.prediction.load import load_shipped
+    from cnn_demo.prediction.predictor import UNCALIBRATED
+    from cnn_demo.runs.checkpoints import load_model
     from cnn_demo.runs.records import RunNotFound
     from cnn_demo.runs.store import Store
+    from cnn_demo.training.snapshot import CheckpointUnreadable
 
     try:
         files = pictures_in(args.files)
@@ -95,19 +97,30 @@ def run(args: argparse.Namespace) -> int:
             logits = loaded.model(torch.cat([drawing.input for _, drawing in part]))
         for (file, drawing), row in zip(part, logits, strict=True):
             verdict = judge(row, calibration or UNCALIBRATED, empty=drawing.empty)
-            predictions.append({
-                "file": str(file),
-                # An empty sheet has no digit: whatever the network says of it is not an answer.
-                "label": None if drawing.empty else loaded.spec.classes[verdict.top],
-                "verdict": verdict.kind if calibration or drawing.empty else None,
-                "runner_up": None if drawing.empty else loaded.spec.classes[verdict.runner_up],
-                "entropy_bits": verdict.entropy_bits,
-                "probabilities": list(verdict.probabilities),
-                "notes": list(drawing.notes),
-            })  # fmt: skip
+            predictions.append(
+                {
+                    "file": str(file),
+                    # An empty sheet has no digit: whatever the network says of it is not an answer.
+                    "label": None if drawing.empty else loaded.spec.classes[verdict.top],
+                    "verdict": verdict.kind if calibration or drawing.empty else None,
+                    "runner_up": None if drawing.empty else loaded.spec.classes[verdict.runner_up],
+                    "entropy_bits": verdict.entropy_bits,
+                    "probabilities": list(verdict.probabilities),
+                    "notes": list(drawing.notes),
+                }
+            )
     if args.json:
-        give({"model": loaded.run_id, "step": loaded.step, "classes": list(loaded.spec.classes), "n": len(predictions),
-              "calibrated": calibration is not None, "predictions": predictions, "errors": errors})  # fmt: skip
+        give(
+            {
+                "model": loaded.run_id,
+                "step": loaded.step,
+                "classes": list(loaded.spec.classes),
+                "n": len(predictions),
+                "calibrated": calibration is not None,
+                "predictions": predictions,
+                "errors": errors,
+            }
+        )
     else:
         for row in predictions:
             word = (row["verdict"] or "").replace("_", " ")
@@ -119,8 +132,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _calibration(store: Store, loaded: LoadedModel) -> Calibration | None:
-    from cnn_demo.inspect.confidence import Calibration
-    from cnn_demo.runs.checkpoints import SHIPPED, calibration_file
+    from cnn_demo.prediction.calibration import Calibration
+    from cnn_demo.prediction.load import SHIPPED
+    from cnn_demo.runs.checkpoints import calibration_file
 
     ships = loaded.run_id == "shipped"
     path = SHIPPED / "calibration.json" if ships else calibration_file(store, loaded.run_id, loaded.step)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnn_demo.cli.output import EXIT_USAGE, add_json_option, complain, give, say
-from cnn_demo.config import ConfigError
+from cnn_demo.settings.config import ConfigError
 
 if TYPE_CHECKING:
     from cnn_demo.runs.records import Run
@@ -124,7 +124,8 @@ def _show(store: Store, run: Run) -> None:
 
 
 def _export(store: Store, args: argparse.Namespace) -> int:
-    from cnn_demo.runs.checkpoints import WEIGHTS, CheckpointUnreadable, find_checkpoint, state_dict_pt
+    from cnn_demo.runs.checkpoints import find_checkpoint
+    from cnn_demo.training.snapshot import WEIGHTS, CheckpointUnreadable, state_dict_pt
 
     kind = args.file.suffix
     if kind not in (".safetensors", ".pt", ".csv"):

@@ -22,13 +22,13 @@ from cnn_demo.cli.output import (
     say,
     versions,
 )
-from cnn_demo.config import AUGMENTATIONS, PRECISIONS, SCHEDULES, ConfigError, TrainConfig
-from cnn_demo.data.specs import get_spec, list_specs
+from cnn_demo.datasets.specs import get_spec, list_specs
+from cnn_demo.settings.config import AUGMENTATIONS, PRECISIONS, SCHEDULES, ConfigError, TrainConfig
 
 if TYPE_CHECKING:
     from cnn_demo.runs.records import Run
     from cnn_demo.runs.store import Store
-    from cnn_demo.training import Event
+    from cnn_demo.training.events import Event
 
 
 def add_parser(subparsers: Any) -> None:
@@ -49,9 +49,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--schedule", choices=SCHEDULES, default=default.schedule, help="how the learning rate moves")
     parser.add_argument("--weight-decay", type=float, default=default.weight_decay, help="decoupled, as AdamW's")
     parser.add_argument(
-        "--ema", type=float, default=default.ema, metavar="DECAY",
+        "--ema",
+        type=float,
+        default=default.ema,
+        metavar="DECAY",
         help="evaluate and keep a running mean of the weights, such as 0.999; 0: none",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--augment", choices=AUGMENTATIONS, default=default.augment, help="changes to the training images"
     )
@@ -72,13 +75,17 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--compile", choices=("auto", "on", "off"), default=default.compile, help="torch.compile")
     parser.add_argument(
-        "--init", default=default.init, metavar="FROM",
+        "--init",
+        default=default.init,
+        metavar="FROM",
         help="fine-tune: `shipped`, a run id (its last checkpoint) or id@step instead of fresh weights",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--collection", default=default.collection, metavar="NAME",
+        "--collection",
+        default=default.collection,
+        metavar="NAME",
         help="mix in the drawings that were corrected on the Draw page; the name is in the page's link",
-    )  # fmt: skip
+    )
     parser.add_argument("--name", default="", help="a name for the run")
     parser.add_argument(
         "--save", type=Path, metavar="FOLDER", help="also copy weights and config of the last checkpoint there"
@@ -88,17 +95,17 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and report how the run ended."""
-    from cnn_demo.models import get_model_spec
+    from cnn_demo.models.registry import MODELS
     from cnn_demo.runs.store import Store
 
     fields = {f.name for f in dataclasses.fields(TrainConfig)}
     try:
-        get_spec(args.dataset), get_model_spec(args.model)
+        get_spec(args.dataset), MODELS.get(args.model)
         config = TrainConfig.from_dict({name: value for name, value in vars(args).items() if name in fields})
     except ConfigError as error:
         return complain(error, EXIT_USAGE)
     except KeyError as error:
-        return complain(error.args[0], EXIT_USAGE)
+        return complain(error, EXIT_USAGE)
     store = Store()
     finished = _train_here(store, config, args)
     result = _result(store, finished)
@@ -187,7 +194,7 @@ class _Bar:
 
     def show(self, event: Event) -> None:
         """Move the bar, and print a line at the end of an epoch."""
-        from cnn_demo.training import EpochEnd, Progress, Started
+        from cnn_demo.training.events import EpochEnd, Progress, Started
 
         if not self._enabled:
             return
@@ -238,7 +245,8 @@ def _result(store: Store, run: Run) -> dict[str, Any]:
 def _save(store: Store, run_id: str, folder: Path) -> None:
     import shutil
 
-    from cnn_demo.runs.checkpoints import META, WEIGHTS, find_checkpoint
+    from cnn_demo.runs.checkpoints import find_checkpoint
+    from cnn_demo.training.snapshot import META, WEIGHTS
 
     source = find_checkpoint(store, run_id).path
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,4 @@
-"""Looking inside a network: what every layer makes of an image, and where every number comes from."""
+"""Looking inside a network without touching it: activations, receptive fields, the arithmetic of one unit, attribution.
+
+May import everything up to `models`, and `plots`. Start reading in `capture.py`.
+"""

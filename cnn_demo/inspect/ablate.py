@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnn_demo.data.specs import DatasetSpec
-from cnn_demo.data.splits import Split
+from cnn_demo.datasets.specs import DatasetSpec
+from cnn_demo.datasets.splits import Split
 from cnn_demo.inspect.architecture import response
 from cnn_demo.inspect.capture import Captured, Node, capture
 from cnn_demo.inspect.patches import quick_batch
@@ -25,7 +25,7 @@ Key = tuple[str, str]  # Node.key
 
 @dataclass(frozen=True, slots=True)
 class ClassAccuracy:
-    """How many images of each class were recognised.
+    """How many images of each class were recognized.
 
     Attributes:
         correct: ``(K,)`` int64.
@@ -123,7 +123,7 @@ class Ablation:
         return self._count(predictions)
 
     def logits(self, image: Tensor, off: Iterable[int]) -> Tensor:
-        """Logits ``(N, K)`` for normalised images ``(N, C, H, W)`` with some channels off."""
+        """Logits ``(N, K)`` for normalized images ``(N, C, H, W)`` with some channels off."""
         with capture(self._model, kinds=()) as maps:
             return self._run(maps, image, self._mask(off), {})
 

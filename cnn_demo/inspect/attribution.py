@@ -1,6 +1,6 @@
 """Which pixels an answer hangs on: four methods by Captum, at the network's resolution and at the pad's.
 
-At the pad's resolution the network is seen through its preparation: cropping, scaling and centring are linear once
+At the pad's resolution the network is seen through its preparation: cropping, scaling and centering are linear once
 the crop is held where it is, so they become the first layer (:class:`Preparation`) and every method works on the
 pad's pixels directly. Only Grad-CAM, which lives on a late layer's grid, is enlarged instead.
 
@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cnn_demo.data.drawing import Drawing
-from cnn_demo.data.specs import DatasetSpec
+from cnn_demo.datasets.specs import DatasetSpec
+from cnn_demo.drawing.prepare import Drawing
 
 METHODS: tuple[str, ...] = ("gradient", "integrated", "grad_cam", "occlusion")
 IG_STEPS = 64
@@ -37,7 +37,7 @@ class Attribution:
     Attributes:
         method: one of :data:`METHODS`.
         target: the class.
-        values: ``(H, W)`` float32; positive speaks for the class, negative against it. Summed over colours.
+        values: ``(H, W)`` float32; positive speaks for the class, negative against it. Summed over colors.
         logit: of the class for the picture itself.
         baseline: of the class for black paper.
     """
@@ -52,8 +52,8 @@ class Attribution:
 class Preparation(nn.Module):
     """The way from ink on the pad to a network's input, as a differentiable layer.
 
-    Crop and centring stay where they were for the drawing it is made for; resizing is Pillow's antialiased bicubic
-    filter. Maps ``(N, 1, H, W)`` ink in [0, 1] to ``(N, 1, size, size)`` normalised.
+    Crop and centering stay where they were for the drawing it is made for; resizing is Pillow's antialiased bicubic
+    filter. Maps ``(N, 1, H, W)`` ink in [0, 1] to ``(N, 1, size, size)`` normalized.
 
     Args:
         drawing: a digit that is not empty.
@@ -66,11 +66,11 @@ class Preparation(nn.Module):
     def __init__(self, drawing: Drawing, spec: DatasetSpec) -> None:
         super().__init__()
         if drawing.crop is None:
-            raise ValueError("the drawing has no crop: only digits are cropped and centred")
+            raise ValueError("the drawing has no crop: only digits are cropped and centerd")
         self.crop, self.spec = drawing.crop, spec
         box = drawing.stage("box").image
         self.box = box.shape
-        self.top, self.left = _place(drawing.stage("centred").image, box)
+        self.top, self.left = _place(drawing.stage("centerd").image, box)
         with torch.no_grad():
             strongest = float(self._scaled(torch.from_numpy(drawing.stage("ink").image)[None, None]).max())
         self.gain = 1 / max(strongest, 1e-6) if self.box != drawing.stage("crop").image.shape else 1.0
@@ -235,7 +235,7 @@ def enlarge(values: NDArray[np.float32], drawing: Drawing, spec: DatasetSpec) ->
     top, left, bottom, right = drawing.crop
     layer = Preparation(drawing, spec)
     height, width = drawing.stage("ink").image.shape
-    # Pixel centres of the pad, in pixels of the field, then in grid_sample's units of -1 to 1.
+    # Pixel centers of the pad, in pixels of the field, then in grid_sample's units of -1 to 1.
     y = (torch.arange(height) + 0.5 - top) * (layer.box[0] / (bottom - top)) + layer.top
     x = (torch.arange(width) + 0.5 - left) * (layer.box[1] / (right - left)) + layer.left
     at_y, at_x = torch.meshgrid(y / spec.size * 2 - 1, x / spec.size * 2 - 1, indexing="ij")

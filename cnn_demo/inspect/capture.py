@@ -93,7 +93,7 @@ class Captured(Mapping[str, Tensor]):
         """Run one forward pass and keep what it computes.
 
         Args:
-            x: a batch, normalised as the model expects it, ``(N, C, H, W)``.
+            x: a batch, normalized as the model expects it, ``(N, C, H, W)``.
             grad: record gradients, from ``x`` on; no ``.grad`` of any weight is ever written by this class.
             watch: functions by node name that see a value as soon as it is computed; a returned tensor takes its
                 place for the rest of the pass. Who keeps a value must clone it where a node that ``writes`` follows.

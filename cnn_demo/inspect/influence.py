@@ -21,7 +21,7 @@ def influence(model: nn.Module, image: Tensor, layers: Iterable[str], target: in
 
     Args:
         model: as for :func:`cnn_demo.inspect.capture.capture`.
-        image: one normalised image, ``(1, C, H, W)``.
+        image: one normalized image, ``(1, C, H, W)``.
         layers: names of convolutions; norm and activation that directly follow belong to the answer.
         target: the class.
 
@@ -72,7 +72,7 @@ def order(
 
     Args:
         channels: how many there are.
-        by: "index"; "mean", the largest mean activation first; or "influence", the strongest in favour first.
+        by: "index"; "mean", the largest mean activation first; or "influence", the strongest in favor first.
         means, influences: ``(channels,)``, as ``by`` needs.
 
     Raises:

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnn_demo.data.resident import normalise
-from cnn_demo.data.specs import DatasetSpec
-from cnn_demo.data.splits import Split
+from cnn_demo.datasets.device_dataset import normalize
+from cnn_demo.datasets.specs import DatasetSpec
+from cnn_demo.datasets.splits import Split
 from cnn_demo.inspect.architecture import response
 from cnn_demo.inspect.capture import Captured, capture
 
@@ -96,7 +96,7 @@ def channel_statistics(
     sample = torch.zeros(n, dtype=torch.bool)
     sample[torch.linspace(0, n - 1, min(n, DEAD_SAMPLE)).long()] = True
     with capture(model, kinds=()) as maps:
-        maps(normalise(split.images[:1].to(device), spec))
+        maps(normalize(split.images[:1].to(device), spec))
         convs = [name for name, node in maps.nodes.items() if node.op == "conv2d"] if layers is None else list(layers)
         if unknown := [name for name in convs if name not in maps.nodes]:
             raise KeyError(f"no layer named {unknown[0]!r}; there are: {', '.join(maps.nodes)}")
@@ -116,14 +116,14 @@ def channel_statistics(
 
 
 def quick_batch(images: Tensor, spec: DatasetSpec) -> Tensor:
-    """Normalised images in channels-last order, with which convolution and pooling on a CPU take half the time.
+    """Normalized images in channels-last order, with which convolution and pooling on a CPU take half the time.
 
     Args:
         images: ``(N, C, H, W)`` uint8.
         spec: the data set, for mean and std.
     """
-    ready = normalise(images, spec)
-    # By a copy: one grey channel counts as being in that order already, and the layers would then choose the other.
+    ready = normalize(images, spec)
+    # By a copy: one gray channel counts as being in that order already, and the layers would then choose the other.
     return torch.empty_like(ready, memory_format=torch.channels_last).copy_(ready)
 
 

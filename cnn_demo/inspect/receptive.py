@@ -26,7 +26,7 @@ class Axis:
         bounds: ``(units, 2)`` integers, first pixel and one past the last inside the input; equal where a unit sees
             padding only.
         size: extent in pixels without regard to borders; None where units differ (everything after flattening).
-        stride: pixels between the fields of neighbouring units; None as for ``size``.
+        stride: pixels between the fields of neighboring units; None as for ``size``.
         start: first pixel of unit 0; negative where the field begins in the padding; None as for ``size``.
     """
 
@@ -115,7 +115,7 @@ class ReceptiveField:
 
     @property
     def stride(self) -> tuple[int, int] | None:
-        """Pixels between neighbouring units, or None where there is no such number."""
+        """Pixels between neighboring units, or None where there is no such number."""
         return None if self.rows.stride is None or self.cols.stride is None else (self.rows.stride, self.cols.stride)
 
     @property

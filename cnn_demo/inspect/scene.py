@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from cnn_demo.inspect.architecture import Layer, describe
 from cnn_demo.inspect.capture import Captured, Node, capture
 from cnn_demo.inspect.receptive import window_settings
-from cnn_demo.inspect.tiles import DIVERGING, SEQUENTIAL, Colours, Scale, limits, table
 from cnn_demo.inspect.trace import chain_of
+from cnn_demo.plots.tiles import DIVERGING, SEQUENTIAL, Colors, Scale, limits, table
 
 # What is sent as float32 and with weights, so that the browser can do the arithmetic itself. Beyond, maps are bytes.
 WHOLE_VALUES = 600_000
@@ -73,13 +73,13 @@ class Scene:
         return np.asarray(~self.values(name).any((1, 2)))
 
 
-def look(model: nn.Module, image: np.ndarray, ready: Tensor) -> Scene:
+def run_scene(model: nn.Module, image: np.ndarray, ready: Tensor) -> Scene:
     """Run a model on one image and keep what every layer made of it.
 
     Args:
         model: as for :func:`cnn_demo.inspect.capture.capture`; on the CPU.
         image: ``(C, H, W)`` uint8, for people.
-        ready: the same, normalised for the model, ``(1, C, H, W)``.
+        ready: the same, normalized for the model, ``(1, C, H, W)``.
     """
     with capture(model) as maps:
         logits = maps(ready)
@@ -92,7 +92,7 @@ def drawable(layer: Layer) -> bool:
     return len(layer.shape) in (1, 3)
 
 
-def colours_of(layer: Layer) -> Colours:
+def colors_of(layer: Layer) -> Colors:
     """Sequential for what an activation or a pooling made, and for pixels; diverging for what has two signs."""
     return "sequential" if layer.kind in ("input", "activation", "pool") else "diverging"
 
@@ -103,7 +103,7 @@ class Shown:
 
     Attributes:
         kinds: kinds of layers that are shown as tiles; linear layers always are.
-        scale: one colour scale a layer or a channel.
+        scale: one color scale a layer or a channel.
         orders: channel numbers by layer in the order in which they are shown; by number where a layer is missing.
         dead: channels by layer that answer to nothing.
     """
@@ -267,12 +267,12 @@ def _window(node: Node) -> dict[str, Any]:
 
 def _display(scene: Scene, layer: Layer, shown: Shown) -> dict[str, Any]:
     values = scene.values(layer.name)
-    colours = colours_of(layer)
-    ends = limits(values, colours, shown.scale)
+    colors = colors_of(layer)
+    ends = limits(values, colors, shown.scale)
     order = shown.orders.get(layer.name)
     dead = shown.dead.get(layer.name)
     return {
-        "colours": colours,
+        "colors": colors,
         "limits": ends[:1].tolist() if shown.scale == "layer" else ends.tolist(),
         "order": (np.arange(len(values)) if order is None else order).tolist(),
         "silent": np.flatnonzero(scene.silent(layer.name)).tolist(),

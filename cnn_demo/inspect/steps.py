@@ -64,7 +64,7 @@ class ConvStep(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NormStep(Step):
-    """(input − mean) / √(variance + eps) · weight + bias, as batch and group normalisation do it in evaluation mode."""
+    """(input − mean) / √(variance + eps) · weight + bias, as batch and group normalization do it in evaluation mode."""
 
     input: float
     mean: float

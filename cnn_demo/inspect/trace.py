@@ -35,7 +35,7 @@ def trace(model: nn.Module, image: Tensor, layer: str, channel: int, y: int = 0,
 
     Args:
         model: as for :func:`cnn_demo.inspect.capture.capture`.
-        image: one normalised image, ``(1, C, H, W)``.
+        image: one normalized image, ``(1, C, H, W)``.
         layer, channel, y, x: the unit; y and x are 0 for a layer of features.
         top: how many contributions of a linear layer are listed one by one.
 

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnn_demo.data.drawing import Drawing
-from cnn_demo.data.specs import DatasetSpec
+from cnn_demo.datasets.specs import DatasetSpec
+from cnn_demo.drawing.prepare import Drawing
 
 ANGLES: tuple[int, ...] = tuple(range(-180, 181, 5))
 
@@ -24,8 +24,8 @@ class Variation:
         angle: degrees, counter-clockwise.
         right, down: pixels of the network's input; may be fractions.
         scale: above 0; 1 leaves the size.
-        thickness: pixels added on each side of a stroke (grey dilation by 3 × 3), or taken away where negative
-            (erosion); fractions mix the two neighbours.
+        thickness: pixels added on each side of a stroke (gray dilation by 3 × 3), or taken away where negative
+            (erosion); fractions mix the two neighbors.
     """
 
     angle: float = 0.0

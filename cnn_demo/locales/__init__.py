@@ -1,4 +1,4 @@
-"""The gettext catalogues, and the marker with which the core names its own titles for people.
+"""The gettext catalogs, and the marker with which the core names its own titles for people.
 
 English is the source; ``<language>/LC_MESSAGES/messages.po`` is what translators edit and ``messages.mo`` what the app
 reads. ``make i18n`` brings both up to date.

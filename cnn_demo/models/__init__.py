@@ -1,7 +1,5 @@
-"""The networks. Each is a plain ``nn.Module`` behind a name in one registry."""
+"""The networks: one table of names (`registry`), one readable file per family.
 
-from cnn_demo.models import cnn as _cnn  # noqa: F401  (registers itself)
-from cnn_demo.models import resnet as _resnet  # noqa: F401
-from cnn_demo.models.registry import ModelSpec, count_parameters, create_model, get_model_spec, list_models, register
-
-__all__ = ["ModelSpec", "count_parameters", "create_model", "get_model_spec", "list_models", "register"]
+May import `settings` and `locales`. Everything from `training` up builds models through `registry.create_model`.
+Start reading in `registry.py`, then `cnn.py`.
+"""

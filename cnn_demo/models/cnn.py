@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from cnn_demo.models.registry import register
-
 
 class CNN(nn.Module):
     """Conv 3×3 – ReLU – MaxPool 2, twice, then Linear – ReLU – Dropout – Linear.
@@ -37,8 +35,3 @@ class CNN(nn.Module):
         x = torch.flatten(x, 1)  # -> (N, 3136)
         x = self.dropout(self.relu3(self.fc1(x)))  # -> (N, 512)
         return self.fc2(x)  # -> (N, classes)
-
-
-@register("cnn", title="Plain CNN")
-def cnn(channels: int, size: int, classes: int) -> nn.Module:
-    return CNN(channels, size, classes)

@@ -1,81 +1,36 @@
-"""One table of models: a name, an entrypoint, and what a person should know about it."""
+"""The table of models, and building one. Reading the table does not import PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from cnn_demo.locales import N_
+from cnn_demo.settings.registry import Registry
 
-Entrypoint = Callable[[int, int, int], nn.Module]
+if TYPE_CHECKING:
+    from torch import nn
 
-
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """A registered model.
-
-    Attributes:
-        name: what ``TrainConfig.model`` and ``--model`` say.
-        build: ``build(channels, size, classes) -> nn.Module`` for images ``(N, channels, size, size)``, giving logits
-            ``(N, classes)``.
-        title: the name for people, in English (translated by the pages).
-    """
-
-    name: str
-    build: Entrypoint
-    title: str
+MODELS = Registry("model")
+MODELS.add("cnn", N_("Plain CNN"), "cnn_demo.models.cnn:CNN")
+MODELS.add("resnet18", N_("ResNet-18"), "cnn_demo.models.resnet:resnet18")
 
 
-_MODELS: dict[str, ModelSpec] = {}
-
-
-def register(name: str, title: str) -> Callable[[Entrypoint], Entrypoint]:
-    """Decorate an entrypoint so that ``create_model(name, ...)`` finds it.
-
-    Raises:
-        ValueError: the name is taken.
-    """
-
-    def add(build: Entrypoint) -> Entrypoint:
-        if name in _MODELS:
-            raise ValueError(f"model {name!r} is registered twice")
-        _MODELS[name] = ModelSpec(name, build, title)
-        return build
-
-    return add
-
-
-def list_models() -> list[ModelSpec]:
-    """All registered models, in the order of registration."""
-    return list(_MODELS.values())
-
-
-def get_model_spec(name: str) -> ModelSpec:
-    """The entry of one model.
-
-    Raises:
-        KeyError: no such model; the message lists the names there are.
-    """
-    try:
-        return _MODELS[name]
-    except KeyError:
-        raise KeyError(f"no model named {name!r}; there are: {', '.join(_MODELS)}") from None
-
-
-def create_model(name: str, *, channels: int = 1, size: int = 28, classes: int = 10) -> nn.Module:
+def create_model(name: str, *, channels: int = 1, size: int = 28, classes: int = 10, **options: Any) -> nn.Module:
     """Build a model with fresh weights from the global random state.
 
     Args:
         name: a registered name.
-        channels: colour channels of the input, C in ``(N, C, H, W)``.
+        channels: color channels of the input, C in ``(N, C, H, W)``.
         size: height and width of the input in pixels.
         classes: number of logits.
+        options: the settings that this model's entry describes.
 
     Raises:
-        KeyError: no such model.
+        UnknownName: no such model.
         ValueError: the model cannot be built for this size.
     """
-    return get_model_spec(name).build(channels, size, classes)
+    model: nn.Module = MODELS.get(name).load()(channels, size, classes, **options)
+    return model
 
 
 def count_parameters(model: nn.Module) -> int:

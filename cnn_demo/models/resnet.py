@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from cnn_demo.models.registry import register
 
-
-@register("resnet18", title="ResNet-18")
 def resnet18(channels: int, size: int, classes: int) -> nn.Module:
     """torchvision's ResNet-18; images under 64 pixels get the stem of the paper's CIFAR networks.
 

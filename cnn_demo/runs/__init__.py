@@ -1,1 +1,5 @@
-"""Training runs: the store, the worker process, the launcher, checkpoints."""
+"""Training runs: the store, checkpoints, the worker process and its launcher, collections of drawings.
+
+May import everything below; `serve`, `cli` and `ui` import it. No PyTorch in what a page needs to list runs.
+Start reading in `store.py`.
+"""

@@ -10,9 +10,9 @@ from typing import Literal
 
 import psutil
 
-from cnn_demo.config import TrainConfig
-from cnn_demo.data.specs import get_spec
+from cnn_demo.datasets.specs import get_spec
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import TrainConfig
 
 # Multiply-adds of the forward pass that one CPU core trains through in a second: the ``cnn`` at batch 128 reached
 # 3,200 samples/s on two cores of an AMD EPYC with torch 2.14.1. Other models and processors differ by a factor of a

@@ -11,15 +11,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnn_demo.config import ConfigError
 from cnn_demo.runs.records import Run, RunNotFound
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cnn_demo.data import Dataset, Split
-    from cnn_demo.runs.checkpoints import LoadedModel
+    from cnn_demo.datasets.load import Dataset
+    from cnn_demo.datasets.splits import Split
+    from cnn_demo.prediction.load import LoadedModel
 
 DRAWINGS, REPORT = "collection.safetensors", "before-after.json"
 
@@ -58,7 +59,8 @@ def load_origin(store: Store, init: str) -> LoadedModel:
         ConfigError: there is no such run.
         CheckpointUnreadable: it has no such checkpoint, or its files are damaged.
     """
-    from cnn_demo.runs.checkpoints import load_model, load_shipped
+    from cnn_demo.prediction.load import load_shipped
+    from cnn_demo.runs.checkpoints import load_model
 
     if init == "shipped":
         return load_shipped()
@@ -98,8 +100,8 @@ def prepare(store: Store, run: Run, data: Dataset, *, fresh: bool) -> tuple[dict
 def _drawings(store: Store, run: Run, data: Dataset) -> Split:
     from safetensors.torch import load_file, save_file
 
-    from cnn_demo.data import Split
-    from cnn_demo.data.collection import Collection
+    from cnn_demo.datasets.splits import Split
+    from cnn_demo.runs.collection import Collection
 
     path = store.folder(run.id) / DRAWINGS
     if not path.is_file():
@@ -127,7 +129,7 @@ def measure_after(store: Store, run: Run, data: Dataset, more: Split | None) -> 
     """Measure the last checkpoint of a fine-tuned run as its beginning was measured. Nothing for other runs."""
     from cnn_demo.runs.checkpoints import load_model
 
-    before = read(store, run.id)
+    before = load_report(store, run.id)
     if before is None:
         return
     now = load_model(store, run.id)
@@ -141,10 +143,10 @@ def measure_after(store: Store, run: Run, data: Dataset, more: Split | None) -> 
 
 
 def _score(model: LoadedModel, split: Split) -> Score:
-    from cnn_demo.data import Resident
-    from cnn_demo.training import evaluate
+    from cnn_demo.datasets.device_dataset import DeviceDataset
+    from cnn_demo.training.evaluate import evaluate
 
-    result = evaluate(model.model, Resident(split, model.spec, "cpu"))
+    result = evaluate(model.model, DeviceDataset(split, model.spec, "cpu"))
     return Score(result.accuracy, result.n)
 
 
@@ -154,7 +156,7 @@ def _write(folder: Path, report: BeforeAfter) -> None:
     draft.replace(folder / REPORT)
 
 
-def read(store: Store, run_id: str) -> BeforeAfter | None:
+def load_report(store: Store, run_id: str) -> BeforeAfter | None:
     """The figures of a fine-tuned run; None for other runs, or before they are measured."""
     try:
         data: dict[str, Any] = json.loads((store.folder(run_id) / REPORT).read_text(encoding="utf-8"))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cnn_demo.config import TrainConfig
 from cnn_demo.runs import queue
 from cnn_demo.runs.records import HOLDS_DEVICE, Run
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import TrainConfig
 
 # A worker that has not shown itself after this long will not come any more.
 _GRACE_SECONDS = 20.0

@@ -10,8 +10,8 @@ from filelock import FileLock, Timeout
 
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
-from cnn_demo.training import EpochEnd, Progress, Snapshot, Started
 from cnn_demo.training.control import Control
+from cnn_demo.training.events import EpochEnd, Progress, Snapshot, Started
 
 WISH_SECONDS = 0.1
 _HOLDING = "'starting', 'running', 'paused', 'stopping'"
@@ -142,9 +142,13 @@ class Recorder:
 
     def started(self, event: Started, versions: dict[str, str]) -> None:
         self._update(
-            step=event.step, total_steps=event.total_steps, parameters=event.parameters, train_n=event.train_n,
-            activity="{}", versions=json.dumps(versions),
-        )  # fmt: skip
+            step=event.step,
+            total_steps=event.total_steps,
+            parameters=event.parameters,
+            train_n=event.train_n,
+            activity="{}",
+            versions=json.dumps(versions),
+        )
         self.state(RunState.RUNNING)
 
     def state(self, state: RunState) -> None:
@@ -179,11 +183,23 @@ class Recorder:
     def epoch_end(self, event: EpochEnd) -> None:
         val = event.val
         row = (
-            self.run.id, event.epoch, event.step, event.train.loss, event.train.accuracy, event.train.n,
-            event.test.loss, event.test.accuracy, event.test.n,
-            val.loss if val else None, val.accuracy if val else None, val.n if val else None,
-            event.lr, event.train.seconds, event.samples_per_second, int(event.best),
-        )  # fmt: skip
+            self.run.id,
+            event.epoch,
+            event.step,
+            event.train.loss,
+            event.train.accuracy,
+            event.train.n,
+            event.test.loss,
+            event.test.accuracy,
+            event.test.n,
+            val.loss if val else None,
+            val.accuracy if val else None,
+            val.n if val else None,
+            event.lr,
+            event.train.seconds,
+            event.samples_per_second,
+            int(event.best),
+        )
         with self.store.db.transaction() as db:
             db.execute(f"INSERT OR REPLACE INTO epochs VALUES ({', '.join('?' * len(row))})", row)
             db.execute("UPDATE runs SET version = version + 1 WHERE id = ?", (self.run.id,))
@@ -203,9 +219,17 @@ class Recorder:
     def fail(self, kind: str, error: str, detail: str = "", hint: dict[str, Any] | None = None) -> None:
         """End in ``failed``, with a sentence for people, a word for programs, and data for a way out."""
         self._update(
-            state=RunState.FAILED.value, ended=time.time(), wish="", lr_wish=None, activity="{}", owned=0,
-            error=error, error_kind=kind, error_detail=detail, hint=json.dumps(hint or {}),
-        )  # fmt: skip
+            state=RunState.FAILED.value,
+            ended=time.time(),
+            wish="",
+            lr_wish=None,
+            activity="{}",
+            owned=0,
+            error=error,
+            error_kind=kind,
+            error_detail=detail,
+            hint=json.dumps(hint or {}),
+        )
 
 
 def speed_key(run: Run) -> str:

@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from cnn_demo.config import TrainConfig
+from cnn_demo.settings.config import TrainConfig
 
 
 class RunState(str, Enum):
@@ -152,7 +152,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Saved weights of a run after ``step`` optimiser steps."""
+    """Saved weights of a run after ``step`` optimizer steps."""
 
     run_id: str
     step: int

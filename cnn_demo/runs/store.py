@@ -20,7 +20,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cnn_demo.config import ConfigError, TrainConfig
 from cnn_demo.runs.database import Database
 from cnn_demo.runs.home import runs_home
 from cnn_demo.runs.records import (
@@ -35,6 +34,7 @@ from cnn_demo.runs.records import (
     RunNotResumable,
     RunState,
 )
+from cnn_demo.settings.config import ConfigError, TrainConfig
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that can be mistaken for another when read aloud
 _RUN_COLUMNS = """runs.*,

@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from cnn_demo.config import ConfigError
 from cnn_demo.runs import launcher, queue
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import ConfigError
 
 if TYPE_CHECKING:
-    from cnn_demo.training import Event, Snapshot
+    from cnn_demo.training.events import Event, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +66,10 @@ def execute(store: Store, run: Run, on_event: Callable[[Event], None] | None = N
     Returns:
         The run as it ended: finished, stopped or failed. No exception for what can go wrong with a run.
     """
-    from cnn_demo.data import DatasetUnavailable
-    from cnn_demo.runs.checkpoints import CheckpointUnreadable
+    from cnn_demo.datasets.download import DatasetUnavailable
     from cnn_demo.runs.recorder import Recorder, RunAbandoned
-    from cnn_demo.training import OutOfMemory, TrainingDiverged
+    from cnn_demo.training.errors import OutOfMemory, TrainingDiverged
+    from cnn_demo.training.snapshot import CheckpointUnreadable
 
     recorder = Recorder(store, run)
     try:
@@ -116,11 +116,22 @@ def _fail(store: Store, recorder: Any, kind: str, error: Exception, hint: dict[s
 
 
 def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], None] | None) -> None:
-    from cnn_demo.data import DownloadProgress, load_dataset
+    from cnn_demo.datasets.download import DownloadProgress
+    from cnn_demo.datasets.load import load_dataset
     from cnn_demo.runs import finetune
-    from cnn_demo.runs.checkpoints import checkpoint_name, save_checkpoint
     from cnn_demo.runs.recorder import StoreControl
-    from cnn_demo.training import CheckpointDue, EpochEnd, Finished, LrChanged, Paused, Progress, Resumed, Started, fit
+    from cnn_demo.training.events import (
+        CheckpointDue,
+        EpochEnd,
+        Finished,
+        LrChanged,
+        Paused,
+        Progress,
+        Resumed,
+        Started,
+    )
+    from cnn_demo.training.loop import fit
+    from cnn_demo.training.snapshot import checkpoint_name, save_checkpoint
 
     config = run.config.replace(device=run.device)
     control = StoreControl(store, run.id)
@@ -185,7 +196,7 @@ def _last_intact(store: Store, run: Run, recorder: Any) -> Snapshot | None:
     Raises:
         CheckpointUnreadable: there are checkpoints, and none can be gone on from.
     """
-    from cnn_demo.runs.checkpoints import CheckpointUnreadable, load_snapshot
+    from cnn_demo.training.snapshot import CheckpointUnreadable, load_snapshot
 
     problem: CheckpointUnreadable | None = None
     for checkpoint in reversed(store.checkpoints(run.id)):
@@ -247,7 +258,7 @@ def _warm_up() -> None:
     import cnn_demo.runs.checkpoints
     import cnn_demo.runs.finetune
     import cnn_demo.training  # noqa: F401
-    from cnn_demo.data import load_dataset
+    from cnn_demo.datasets.load import load_dataset
 
     load_dataset("mnist-mini")
     kernel = torch.full((2, 1, 3, 3), 0.1, requires_grad=True)

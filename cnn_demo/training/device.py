@@ -10,7 +10,7 @@ from functools import cache
 import psutil
 import torch
 
-from cnn_demo.config import ConfigError, TrainConfig
+from cnn_demo.settings.config import ConfigError, TrainConfig
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 

@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnn_demo.data.resident import Resident
+from cnn_demo.datasets.device_dataset import DeviceDataset
 from cnn_demo.training.events import EvalResult
 
 EVAL_BATCH = 1000
 
 
 @torch.no_grad()
-def predict_logits(model: nn.Module, data: Resident, *, batch_size: int = EVAL_BATCH) -> Tensor:
+def predict_logits(model: nn.Module, data: DeviceDataset, *, batch_size: int = EVAL_BATCH) -> Tensor:
     """Logits ``(N, classes)`` of a whole split, in order, on the model's device. The model's mode is left alone."""
     device = next(model.parameters()).device
     index = torch.arange(len(data), device=device if data.on_device else "cpu")
@@ -26,7 +26,7 @@ def predict_logits(model: nn.Module, data: Resident, *, batch_size: int = EVAL_B
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
-    data: Resident,
+    data: DeviceDataset,
     *,
     batch_size: int = EVAL_BATCH,
     progress: Callable[[int, int], None] | None = None,
@@ -34,7 +34,7 @@ def evaluate(
     """Mean cross-entropy (nats) and accuracy over all samples of a split, in eval mode.
 
     The sums run over samples, so a short last batch counts for what it holds. The model's mode is restored. One
-    host–device synchronisation for the whole split.
+    host–device synchronization for the whole split.
 
     Args:
         model: gives logits ``(N, classes)`` on the device of ``data``.

@@ -42,7 +42,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class StepMetrics:
-    """One optimiser step. ``step`` counts from 1; ``epoch`` is the fractional number of epochs done after it.
+    """One optimizer step. ``step`` counts from 1; ``epoch`` is the fractional number of epochs done after it.
 
     ``loss`` and ``accuracy`` are of this step's batch, before its update, in train mode (dropout is on).
     """
@@ -89,7 +89,7 @@ class Snapshot:
     """Everything that is needed to go on from here, as plain tensors and plain data.
 
     Attributes:
-        step: optimiser steps done.
+        step: optimizer steps done.
         epoch: fractional epochs done.
         weights: the model's ``state_dict``; with ``config.ema`` that of the running mean.
         optimizer: Adam's moments and step counts, ``"<parameter>.<key>"``, and with ``config.ema`` the weights that

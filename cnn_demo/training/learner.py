@@ -1,4 +1,4 @@
-"""The model, its optimiser and its data on one device: everything that one training step touches."""
+"""The model, its optimizer and its data on one device: everything that one training step touches."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnn_demo.config import ConfigError, TrainConfig
-from cnn_demo.data import NO_CLASS, Dataset, DatasetSpec, Resident, Split, normalise, stratified_split
-from cnn_demo.models import count_parameters, create_model
-from cnn_demo.training.average import RunningMean
+from cnn_demo.datasets.device_dataset import DeviceDataset, normalize
+from cnn_demo.datasets.load import Dataset
+from cnn_demo.datasets.specs import DatasetSpec
+from cnn_demo.datasets.splits import NO_CLASS, Split, stratified_split
+from cnn_demo.models.registry import count_parameters, create_model
+from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.training.device import (
     autocast_dtype,
     check_precision,
@@ -22,13 +24,14 @@ from cnn_demo.training.device import (
     keep_freed_memory,
     resolve_device,
 )
+from cnn_demo.training.ema import ModelEma
 from cnn_demo.training.errors import ResumeError
 
 log = logging.getLogger(__name__)
 
 # Below this many steps the minute that the compiler takes is not earned back.
 _COMPILE_FROM_STEPS = 2000
-_MOVED = "moved"  # what the optimiser moves, in a snapshot whose weights are their running mean
+_MOVED = "moved"  # what the optimizer moves, in a snapshot whose weights are their running mean
 COLLECTION_SHARE = 0.2  # of an epoch's samples: the drawings that were corrected; the rest is the data set, replayed
 
 
@@ -36,7 +39,7 @@ class Learner:
     """One model in training.
 
     Attributes:
-        model: what the optimiser moves.
+        model: what the optimizer moves.
         mean: the running mean of its weights, where the config asks for one.
 
     Raises:
@@ -70,7 +73,7 @@ class Learner:
         self.scaler = torch.amp.GradScaler("cuda", enabled=config.precision == "fp16")
         self._forward = self._loss_and_hits
         self.compiled = self._wants_compiling() and self._compile()
-        self.mean = RunningMean(self.model, config.ema) if config.ema else None
+        self.mean = ModelEma(self.model, config.ema) if config.ema else None
 
     def _start_from(self, weights: dict[str, Tensor]) -> None:
         try:
@@ -84,7 +87,7 @@ class Learner:
             train, held_out = stratified_split(data.train, self.config.val_fraction, self.config.seed)
         self.transform = None
         if self.config.augment == "handwriting":
-            from cnn_demo.data.augment import Handwriting  # only a run that augments pays for it
+            from cnn_demo.training.augmentation import Handwriting  # only a run that augments pays for it
 
             # Without a validation split nothing is chosen by this run, so it may learn every style of writing.
             last = self.config.val_fraction == 0
@@ -96,16 +99,18 @@ class Learner:
             train = train.join(repeated(more, len(train)))
         self.has_outliers = bool((train.labels == NO_CLASS).any())
         layout = self.config.channels_last
-        self.train = Resident(train, data.spec, self.device, channels_last=layout)
-        self.test = Resident(data.test, data.spec, self.device, channels_last=layout)
-        self.val = Resident(held_out, data.spec, self.device, channels_last=layout) if held_out is not None else None
+        self.train = DeviceDataset(train, data.spec, self.device, channels_last=layout)
+        self.test = DeviceDataset(data.test, data.spec, self.device, channels_last=layout)
+        self.val = (
+            DeviceDataset(held_out, data.spec, self.device, channels_last=layout) if held_out is not None else None
+        )
         self.index_device = self.device if self.train.on_device else torch.device("cpu")
         self.generator = torch.Generator(self.device)
 
     # -- one step ---------------------------------------------------------------------------------------------
 
     def step(self, number: int, index: Tensor, lr: float, seed: int) -> tuple[Tensor, Tensor]:
-        """One optimiser step on the samples of ``index``.
+        """One optimizer step on the samples of ``index``.
 
         The loss of a sample is its cross-entropy. Of one that belongs to no class it is the Kullback-Leibler divergence
         from equal probabilities, and it counts as correct where no class is given half the probability.
@@ -142,7 +147,7 @@ class Learner:
         if self.transform is None:
             return self.train.batch(index)
         images, labels = self.train.raw(index)
-        return normalise(self.transform(images.float() / 255, self.generator) * 255, self.train.spec), labels
+        return normalize(self.transform(images.float() / 255, self.generator) * 255, self.train.spec), labels
 
     def _loss_and_hits(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         dtype = autocast_dtype(self.config.precision)
@@ -189,14 +194,14 @@ class Learner:
     # -- state ------------------------------------------------------------------------------------------------
 
     @property
-    def judged(self) -> nn.Module:
+    def eval_model(self) -> nn.Module:
         """The model that is evaluated and taken away: the running mean where there is one."""
         return self.model if self.mean is None else self.mean.model
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The live tensors of the judged model and of the optimiser (not copies).
+        """The live tensors of the judged model and of the optimizer (not copies).
 
-        The optimiser's are Adam's, ``<parameter>.<key>``, and with a running mean also the weights that it moves,
+        The optimizer's are Adam's, ``<parameter>.<key>``, and with a running mean also the weights that it moves,
         ``<name>.moved``.
         """
         names = {id(p): name for name, p in self.model.named_parameters()}
@@ -208,7 +213,7 @@ class Learner:
         }
         if self.mean is not None:
             optimizer |= {f"{name}.{_MOVED}": value for name, value in self.model.state_dict().items()}
-        return dict(self.judged.state_dict()), optimizer
+        return dict(self.eval_model.state_dict()), optimizer
 
     def scaler_state(self) -> dict[str, Any]:
         """The gradient scaler's state as plain numbers; empty when there is no scaler."""
@@ -225,7 +230,7 @@ class Learner:
             ending = f".{_MOVED}"
             moved = {name.removesuffix(ending): t for name, t in optimizer.items() if name.endswith(ending)}
         try:
-            self.judged.load_state_dict(weights)
+            self.eval_model.load_state_dict(weights)
             self.model.load_state_dict(moved)
         except RuntimeError as error:
             raise ResumeError(f"the checkpoint does not fit model {self.config.model!r}: {error}") from error

@@ -10,8 +10,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnn_demo.config import CHECKPOINT_STEPS, TrainConfig
-from cnn_demo.data import Dataset, Split, load_dataset
+from cnn_demo.datasets.load import Dataset, load_dataset
+from cnn_demo.datasets.splits import Split
+from cnn_demo.settings.config import CHECKPOINT_STEPS, TrainConfig
 from cnn_demo.training.control import Control
 from cnn_demo.training.device import is_out_of_memory, memory_in_use
 from cnn_demo.training.errors import OutOfMemory, ResumeError, TrainingDiverged
@@ -68,7 +69,7 @@ def fit(
             (:data:`cnn_demo.training.learner.COLLECTION_SHARE`). A resumed run needs the same ones again.
         lr_plan: ``(step, lr)`` pairs: base learning rates that were set after ``step`` in an earlier life of this run
             and that come after the snapshot; they are applied at the same steps again.
-        checkpoint_steps: optimiser steps at which a checkpoint is due, besides the end of each epoch.
+        checkpoint_steps: optimizer steps at which a checkpoint is due, besides the end of each epoch.
 
     Yields:
         Events, see ``cnn_demo.training.events``.
@@ -156,7 +157,7 @@ class _Loop:
             yield from self._apply_lr()
             self._step(order[batch * self.config.batch_size : (batch + 1) * self.config.batch_size])
             now = time.perf_counter()
-            # The first step is reported at once: a curve that starts moving early is worth one synchronisation.
+            # The first step is reported at once: a curve that starts moving early is worth one synchronization.
             if now - flushed >= REPORT_SECONDS or self.step == 1:
                 yield from self._flush(now - clock)
                 clock = flushed = time.perf_counter()
@@ -205,7 +206,7 @@ class _Loop:
             yield LrChanged(self.step, self._epochs_done(), asked)
 
     def _flush(self, seconds: float) -> Iterator[Event]:
-        """Bring the numbers of the pending steps to the host: the only synchronisation with the device."""
+        """Bring the numbers of the pending steps to the host: the only synchronization with the device."""
         if not self.pending:
             return
         began = time.perf_counter()
@@ -229,8 +230,8 @@ class _Loop:
     def _end_of_epoch(self, epoch: int) -> EpochEnd:
         n = self.sample_sum
         train = EvalResult(self.loss_sum / n, self.hit_sum / n, n, self.epoch_seconds)
-        test = evaluate(self.learner.judged, self.learner.test)
-        val = evaluate(self.learner.judged, self.learner.val) if self.learner.val is not None else None
+        test = evaluate(self.learner.eval_model, self.learner.test)
+        val = evaluate(self.learner.eval_model, self.learner.val) if self.learner.val is not None else None
         best = val is not None and val.loss < self.best_val
         if val is not None and best:
             self.best_val, self.best_epoch = val.loss, epoch

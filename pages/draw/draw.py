@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from cnn_demo.ui import layout
 from cnn_demo.ui.draw import networks, pad, readings, sections, style
-from cnn_demo.ui.i18n import _
+from cnn_demo.ui.shared import layout
+from cnn_demo.ui.shared.i18n import _
 
 style.apply()
 layout.page_header(
@@ -12,26 +12,26 @@ layout.page_header(
     _("Write a digit and see at once what the network makes of it, and why."),
     help=_(
         "Your strokes are prepared exactly as MNIST's digits were: cropped, scaled so that the longer side is 20 "
-        "pixels, and centred by mass in 28 × 28. No other visitor sees what you draw."
+        "pixels, and centerd by mass in 28 × 28. No other visitor sees what you draw."
     ),
 )
-chosen = networks.choose()
+chosen = networks.choose_networks()
 
 
 @st.fragment
 def drawing() -> None:
     row = st.container(horizontal=True, gap="large", key="draw-row")
     with row.container(width=pad.SIDE + 8):
-        picture = pad.choose(chosen[0].spec if chosen else None)
+        picture = pad.choose_picture(chosen[0].spec if chosen else None)
     with row.container(key="draw-answer"):
         if not chosen:
             networks.none_here()
             return
-        if not readings.awake():  # the pad does not wait for torch
-            readings.wake()
+        if not readings.torch_loaded():  # the pad does not wait for torch
+            readings.load_torch()
             return
-        answers = sections.answer(chosen, picture)
-    sections.show(answers, picture)
+        answers = sections.show_reading(chosen, picture)
+    sections.show_closer_look(answers, picture)
 
 
 drawing()

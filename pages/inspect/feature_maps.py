@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from cnn_demo.ui import layout
-from cnn_demo.ui.i18n import _
 from cnn_demo.ui.maps import channel, networks, pictures, scenes, switches
+from cnn_demo.ui.shared import layout
+from cnn_demo.ui.shared.i18n import _
 
 layout.page_header(
     _("Feature maps"),
@@ -19,19 +19,19 @@ layout.page_header(
 
 @st.fragment
 def explore() -> None:
-    network = networks.choose()
-    image = pictures.choose(network) if network else None
+    network = networks.choose_network()
+    image = pictures.choose_image(network) if network else None
     if network is None or image is None:
         return
-    scene = scenes.show(network, pictures.move(image), channel.known(network))
+    scene = scenes.show_scene(network, pictures.show_motion(image), channel.known(network))
     layout.section(_("What a channel has learnt"))
-    layer, number = channel.choose(scene)
+    layer, number = channel.choose_channel(scene)
     left, middle, right = st.columns([2, 3, 3], gap="large")
     with left:
         channel.kernel(scene, layer, number)
-        channel.likes(network, scene, layer, number)
+        channel.show_activation_maximization(network, scene, layer, number)
     with right:
-        switches.show(network, scene, layer, number)
+        switches.show_switches(network, scene, layer, number)
     with middle:
         found = channel.search(network, scene)
         if found is not None:

@@ -1,7 +1,7 @@
 """Start: what can be done here, what this machine offers, what is trained already."""
 
-from cnn_demo.ui import layout
-from cnn_demo.ui.i18n import _
+from cnn_demo.ui.shared import layout
+from cnn_demo.ui.shared.i18n import _
 
 layout.page_header(
     _("CNN Lab"),
@@ -9,8 +9,8 @@ layout.page_header(
 )
 
 # The heading is on its way before the rest is imported, see ``page_header``.
-from cnn_demo.ui import overview  # noqa: E402
-from cnn_demo.ui.store import get_store  # noqa: E402
+from cnn_demo.ui.shared.store import get_store  # noqa: E402
+from cnn_demo.ui.start import overview  # noqa: E402
 
 overview.ways_in()
 

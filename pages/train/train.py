@@ -4,10 +4,11 @@ import streamlit as st
 
 from cnn_demo.runs import launcher
 from cnn_demo.runs.records import RunNotFound
-from cnn_demo.ui import form, layout, run_list, run_view, state
-from cnn_demo.ui.i18n import _
-from cnn_demo.ui.markup import escape
-from cnn_demo.ui.store import get_store
+from cnn_demo.ui.shared import layout, state
+from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.markup import escape
+from cnn_demo.ui.shared.store import get_store
+from cnn_demo.ui.train import form, run_list, run_view
 
 store = get_store()
 launcher.warm(store)  # a worker that imports torch while the visitor reads the form
@@ -23,7 +24,7 @@ layout.page_header(
 )
 main, side = st.columns([7, 2], gap="large")
 with side:
-    run_list.show(store, chosen)
+    run_list.show_run_list(store, chosen)
 with main:
     try:
         run = store.get(chosen) if chosen else None
@@ -31,6 +32,6 @@ with main:
         run = None
         layout.not_found(_("There is no run {name} here.").format(name=f"**{escape(chosen or '')}**"))
     if run is None:
-        form.show(store)
+        form.show_form(store)
     else:
-        run_view.show(store, run)
+        run_view.show_run(store, run)

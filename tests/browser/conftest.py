@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 from ensure_chromium import find, in_ci
 from playwright.sync_api import Browser, Page, sync_playwright
-from serving import Server
+
+from tests.browser.serving import Server
 
 ARGS = [
-    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")

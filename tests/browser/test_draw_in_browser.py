@@ -9,12 +9,12 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from made_networks import put_checkpoint
 from playwright.sync_api import Locator, Page, expect
-from serving import Server
 
-from cnn_demo.config import TrainConfig
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import TrainConfig
+from tests.browser.serving import Server
+from tests.made_networks import put_checkpoint
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)

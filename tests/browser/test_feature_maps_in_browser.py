@@ -11,11 +11,11 @@ import torch
 from playwright.sync_api import Page, WebSocket, expect
 from torch import Tensor, nn
 
-from cnn_demo.data import load_dataset
-from cnn_demo.data.resident import normalise
+from cnn_demo.datasets.device_dataset import normalize
+from cnn_demo.datasets.load import load_dataset
 from cnn_demo.inspect.architecture import layers
 from cnn_demo.inspect.capture import capture
-from cnn_demo.models import create_model
+from cnn_demo.models.registry import create_model
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -30,7 +30,7 @@ def network(name: str) -> tuple[nn.Module, dict[str, Tensor]]:
     data = load_dataset("mnist-mini")
     index = (data.test.labels == 3).nonzero()[5]
     with capture(model) as maps:
-        maps(normalise(data.test.images[index], data.spec))
+        maps(normalize(data.test.images[index], data.spec))
         return model, {layer: value[0] for layer, value in maps.items()}
 
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 from safetensors.torch import load
-from serving import Server
 
-from cnn_demo.config import TrainConfig
-from cnn_demo.models import create_model
+from cnn_demo.models.registry import create_model
 from cnn_demo.runs.records import Run, RunState
+from cnn_demo.settings.config import TrainConfig
+from tests.browser.serving import Server
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnn_demo.runs import launcher
-from cnn_demo.ui import machine
+from cnn_demo.ui.shared import machine
 
 ROOT = Path(__file__).resolve().parents[2]
 Open = Callable[..., AppTest]

@@ -11,20 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_networks import put_checkpoint
 from PIL import Image
-from reading import words
 from streamlit.testing.v1 import AppTest
 
-from cnn_demo.config import TrainConfig
-from cnn_demo.data import get_spec, load_dataset
-from cnn_demo.data.collection import Collection
-from cnn_demo.data.drawing import prepare
-from cnn_demo.inspect.reading import read
+from cnn_demo.datasets.load import load_dataset
+from cnn_demo.datasets.specs import get_spec
+from cnn_demo.drawing.prepare import prepare
+from cnn_demo.prediction.predictor import predict_drawing
+from cnn_demo.prediction.wording import percent
+from cnn_demo.runs.collection import Collection
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import TrainConfig
 from cnn_demo.ui.draw import networks, pad
-from cnn_demo.wording import percent
+from tests.made_networks import put_checkpoint
+from tests.pages.reading import words
 
 DRAW = "pages/draw/draw.py"
 SPEC = get_spec("mnist-mini")
@@ -48,8 +49,8 @@ def network(store: Store, make_run: Callable[..., Run]) -> tuple[Run, Any]:
 def digit(number: int) -> np.ndarray:
     """A test digit as it would stand on the pad: RGBA, 280 x 280."""
     image = load_dataset("mnist-mini").test.images[number, 0].numpy()
-    grey = np.asarray(Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC))
-    return np.dstack([grey, grey, grey, np.full_like(grey, 255)])
+    gray = np.asarray(Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC))
+    return np.dstack([gray, gray, gray, np.full_like(gray, 255)])
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -82,7 +83,7 @@ def said(card: str) -> tuple[str, list[str]]:
 
 
 def expected(model: Any, picture: np.ndarray) -> tuple[str, float]:
-    verdict = read(model, prepare(picture, SPEC), SPEC).verdict
+    verdict = predict_drawing(model, prepare(picture, SPEC), SPEC).verdict
     return SPEC.classes[verdict.top], verdict.probabilities[verdict.top]
 
 

@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from cnn_demo.data import load_dataset
-from cnn_demo.data.resident import normalise
-from cnn_demo.models import create_model
+from cnn_demo.datasets.device_dataset import normalize
+from cnn_demo.datasets.load import load_dataset
+from cnn_demo.models.registry import create_model
 from cnn_demo.ui.maps import channel, networks, scenes
 
 PAGE = "pages/inspect/feature_maps.py"
@@ -47,7 +47,7 @@ def test_a_sample_and_what_the_network_says(open_page: Open) -> None:
     data = load_dataset("mnist-mini")
     index = (data.test.labels == 4).nonzero()[2]
     with torch.no_grad():
-        probabilities = torch.softmax(model(normalise(data.test.images[index], data.spec))[0], 0)
+        probabilities = torch.softmax(model(normalize(data.test.images[index], data.spec))[0], 0)
     best, share = int(probabilities.argmax()), float(probabilities.max())
     assert f"**{best}** {share:.1%}" in texts(app)
     assert "weights are random" in texts(app)
@@ -162,7 +162,7 @@ def test_photographs_without_a_network(open_page: Open, monkeypatch: pytest.Monk
     assert not app.exception
     assert app.query_params["net"] == "imagenet-random"
     assert "These weights are random" in texts(app)
-    assert "Only for small greyscale networks." in texts(app)
+    assert "Only for small grayscale networks." in texts(app)
     before = texts(app)
     app.segmented_control(key="maps:source").set_value("upload").run()
     photo = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reading import words
 
 from cnn_demo.runs.records import Run
-from cnn_demo.ui import machine, overview
+from cnn_demo.ui.shared import machine
+from cnn_demo.ui.start import overview
+from tests.pages.reading import words
 
 START = "pages/start/start.py"
 

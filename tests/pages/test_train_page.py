@@ -6,14 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reading import words
 from streamlit.testing.v1 import AppTest
 
-from cnn_demo.config import TrainConfig
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
-from cnn_demo.ui import form, names
-from cnn_demo.ui.i18n import use
+from cnn_demo.settings.config import TrainConfig
+from cnn_demo.ui.shared import names
+from cnn_demo.ui.shared.i18n import use
+from cnn_demo.ui.train import form
+from tests.pages.reading import words
 
 TRAIN = "pages/train/train.py"
 LOCALES = ["en-US", "zh-CN"]
@@ -171,8 +172,19 @@ def test_missing_data_set_says_what_was_tried_and_what_works(
     assert store.list()[0].config.dataset == "mnist-mini"
 
 
-KINDS = ["out_of_memory", "disk_full", "dataset_unavailable", "checkpoint_unreadable", "killed", "import",
-         "folder_missing", "diverged", "config", "error", "a kind of next year"]  # fmt: skip
+KINDS = [
+    "out_of_memory",
+    "disk_full",
+    "dataset_unavailable",
+    "checkpoint_unreadable",
+    "killed",
+    "import",
+    "folder_missing",
+    "diverged",
+    "config",
+    "error",
+    "a kind of next year",
+]
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -223,7 +235,7 @@ def test_settings_of_a_run_can_be_used_again(open_page: Callable, make_run: Call
     config = TrainConfig(dataset="kmnist", epochs=4, seed=9, precision="bf16", init="abcdefgh")
     app = open_page(TRAIN, run=make_run("finished", epochs=4, config=config).id)
     button(app, "copy:").click().run()
-    assert {field: app.session_state[form.key(field)] for field in form.FIELDS} == {
+    assert {field: app.session_state[form.session_key(field)] for field in form.FIELDS} == {
         field: getattr(config, field) for field in form.FIELDS
     }
     assert "run" not in app.query_params

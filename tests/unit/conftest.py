@@ -6,6 +6,10 @@ import sys
 
 import pytest
 
+from tests.mirrors import mirror, served, small
+
+__all__ = ["mirror", "served", "small"]
+
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:

@@ -1,1 +1,1 @@
-"""The blocks of the Draw page."""
+"""The Draw page. Start reading in `sections.py`."""

@@ -7,16 +7,16 @@ from html import escape
 
 import streamlit as st
 
-from cnn_demo.ui import names
+from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.draw.readings import Answer
-from cnn_demo.ui.i18n import _
-from cnn_demo.wording import percent
+from cnn_demo.ui.shared import names
+from cnn_demo.ui.shared.i18n import _
 
 # Notes that everybody may want to read; how a picture was inverted or evened out shows in the stages.
 _SAID = ("dot", "thin", "edge", "tiny", "several", "speck")
 
 
-def show(answers: list[Answer]) -> None:
+def show_answers(answers: list[Answer]) -> None:
     """All cards in one piece of HTML: a stroke then costs the browser one element."""
     cards = "".join(_card(answer) for answer in answers)
     st.html(f'<div class="draw-cards" data-n="{len(answers)}">{cards}</div>')
@@ -29,7 +29,7 @@ def _card(answer: Answer) -> str:
     verdict = answer.reading.verdict
     kind = verdict.kind
     more = _("Or pick a sample, or upload a photo.") if kind == "empty" else saying(answer)
-    from cnn_demo.data.drawing import NOTES  # brings torch, which has been loaded by now
+    from cnn_demo.drawing.prepare import NOTES  # brings torch, which has been loaded by now
 
     found = [_(NOTES[note]) for note in (answer.drawing.notes if answer.drawing else ()) if note in _SAID]
     notes = "".join(f"<li>{escape(note)}</li>" for note in found)

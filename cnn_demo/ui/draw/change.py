@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnn_demo.palette import MARK_COLOUR, TEST_COLOUR, TRAIN_COLOUR, VAL_COLOUR
+from cnn_demo.plots.palette import MARK_COLOR, TEST_COLOR, TRAIN_COLOR, VAL_COLOR
+from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.components.sliders import Slider, live, within
 from cnn_demo.ui.draw.pad import Picture, data_url
 from cnn_demo.ui.draw.readings import Answer
-from cnn_demo.ui.draw.why import which
-from cnn_demo.ui.i18n import _
-from cnn_demo.wording import percent
+from cnn_demo.ui.draw.why import select_answer
+from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 _KEY, _VALUES = "draw:change", "draw:changes"
 _LINES = 4  # classes drawn in the curve
-_COLOURS = (TRAIN_COLOUR, TEST_COLOUR, VAL_COLOUR, "#a855f7")
+_COLORS = (TRAIN_COLOR, TEST_COLOR, VAL_COLOR, "#a855f7")
 
 
-def show(answers: list[Answer], picture: Picture) -> None:
+def show_changes(answers: list[Answer], picture: Picture) -> None:
     """Sliders, the digit as they leave it, its probabilities, and the curve over the angle."""
     ready = [a for a in answers if a.reading is not None and a.drawing is not None and not a.drawing.empty]
     if not ready:
@@ -38,7 +38,7 @@ def show(answers: list[Answer], picture: Picture) -> None:
 def _look(answers: list[Answer]) -> None:
     from cnn_demo.inspect.variations import ANGLES, Variation, probabilities
 
-    answer = which(answers, "draw:change-network")
+    answer = select_answer(answers, "draw:change-network")
     assert answer.loaded is not None
     assert answer.drawing is not None
     sliders, result, curve = st.columns([4, 4, 5], gap="large")
@@ -55,7 +55,7 @@ def _look(answers: list[Answer]) -> None:
     st.caption(
         _(
             "The sliders move what the network sees, after the preparation: on the pad, size and place would be undone "
-            "by cropping and centring. The curve asks the network for {n} angles in one batch."
+            "by cropping and centering. The curve asks the network for {n} angles in one batch."
         ).format(n=len(ANGLES))
     )
 
@@ -100,9 +100,14 @@ def _changed(answer: Answer, now: Variation, before: Tensor, after: Tensor) -> N
         words = _("Still **{new}**: {before} before, {after} now.")
     else:
         words = _("It was **{old}** ({before}); now it is **{new}** ({after}).")
-    st.markdown(words.format(
-        old=answer.word(old), new=answer.word(new), before=percent(float(before[old])), after=percent(float(after[new]))
-    ))  # fmt: skip
+    st.markdown(
+        words.format(
+            old=answer.word(old),
+            new=answer.word(new),
+            before=percent(float(before[old])),
+            after=percent(float(after[new])),
+        )
+    )
     order = after.argsort(descending=True)[:3].tolist()
     rows = "".join(
         f'<tr class="draw-row{" draw-first" if label == new else ""}"><th scope="row">{escape(answer.word(label))}</th>'
@@ -120,29 +125,42 @@ def _curve(answer: Answer, angles: list[int], p: np.ndarray, here: float) -> Non
     classes = [int(label) for label in np.argsort(-wins)[:_LINES] if p[:, label].max() > 0.02]
     series: list[dict[str, Any]] = [
         {
-            "type": "line", "name": answer.word(label), "showSymbol": False, "emphasis": {"disabled": True},
+            "type": "line",
+            "name": answer.word(label),
+            "showSymbol": False,
+            "emphasis": {"disabled": True},
             "data": [[angle, round(float(value) * 100, 2)] for angle, value in zip(angles, p[:, label], strict=True)],
-            "lineStyle": {"width": 2.5}, "itemStyle": {"color": _COLOURS[place % len(_COLOURS)]},
+            "lineStyle": {"width": 2.5},
+            "itemStyle": {"color": _COLORS[place % len(_COLORS)]},
         }
         for place, label in enumerate(classes)
-    ]  # fmt: skip
+    ]
     if series:
         series[0]["markLine"] = {
-            "symbol": "none", "silent": True, "animation": False, "label": {"show": False},
-            "lineStyle": {"color": MARK_COLOUR, "type": "dashed"}, "data": [{"xAxis": here}],
-        }  # fmt: skip
+            "symbol": "none",
+            "silent": True,
+            "animation": False,
+            "label": {"show": False},
+            "lineStyle": {"color": MARK_COLOR, "type": "dashed"},
+            "data": [{"xAxis": here}],
+        }
     option = {
         "animation": False,
         "grid": {"left": 8, "right": 16, "top": 34, "bottom": 26, "containLabel": True},
         "legend": {"top": 0, "icon": "roundRect", "itemWidth": 14, "itemHeight": 4},
         "tooltip": {"trigger": "axis", "confine": True, "valueFormatter": "%.1f%%"},
         "xAxis": {
-            "type": "value", "min": -180, "max": 180, "interval": 45, "name": _("Angle in degrees"),
-            "nameLocation": "middle", "nameGap": 26,
+            "type": "value",
+            "min": -180,
+            "max": 180,
+            "interval": 45,
+            "name": _("Angle in degrees"),
+            "nameLocation": "middle",
+            "nameGap": 26,
         },
         "yAxis": {"type": "value", "min": 0, "max": 100, "axisLabel": {"formatter": "{value}%"}},
         "series": series,
-    }  # fmt: skip
+    }
     runs = spans(angles, p.argmax(1).tolist())
     words = _("{word} from {low}° to {high}°")
     every = ", ".join(words.format(word=answer.word(label), low=low, high=high) for label, low, high in runs)

@@ -7,37 +7,37 @@ from datetime import datetime
 import numpy as np
 import streamlit as st
 
-from cnn_demo.config import COLLECTION_NAME
-from cnn_demo.data.collection import Collection, Entry, new_name
-from cnn_demo.ui import state
+from cnn_demo.runs.collection import Collection, Entry, new_name
+from cnn_demo.settings.config import COLLECTION_NAME
 from cnn_demo.ui.draw import teach
 from cnn_demo.ui.draw.pad import Picture
 from cnn_demo.ui.draw.readings import Answer
-from cnn_demo.ui.draw.why import which
-from cnn_demo.ui.i18n import _, ngettext
-from cnn_demo.ui.store import get_store
+from cnn_demo.ui.draw.why import select_answer
+from cnn_demo.ui.shared import state
+from cnn_demo.ui.shared.i18n import _, ngettext
+from cnn_demo.ui.shared.store import get_store
 
 _PARAM, _COOKIE = "collection", "cnn_lab_collection"
 _LABEL, _BROWSE, _PAGE, _SAID = "draw:it-was", "draw:browse", "draw:browse-page", "draw:kept"
 _SHOWN = 12
 
 
-def show(answers: list[Answer], picture: Picture) -> None:
+def show_correction(answers: list[Answer], picture: Picture) -> None:
     """Keep this drawing, look at those kept, teach them."""
     known = [a for a in answers if a.reading is not None and a.drawing is not None]
     if not known:
         st.caption(_("Choose a network that can be read first."))
         return
-    answer = which(known, "draw:correct-network")
+    answer = select_answer(known, "draw:correct-network")
     left, right = st.columns([5, 4], gap="large")
     with left:
         _keep(answer, picture)
-        _browse(mine())
+        _browse(current_collection())
     with right:
-        teach.show(answer, mine())
+        teach.show_teaching(answer, current_collection())
 
 
-def mine() -> Collection | None:
+def current_collection() -> Collection | None:
     """This visitor's collection: named by the link, else by a cookie of this browser; None before the first drawing.
 
     Its name cannot be guessed, so nobody sees another's digits; a link that carries it shares them on purpose.
@@ -59,20 +59,28 @@ def _keep(answer: Answer, picture: Picture) -> None:
     nothing = picture.image is None or answer.reading.verdict.kind == "empty"
     titles = [_(name) for name in answer.spec.classes]
     label = st.pills(
-        _("It was a …"), range(len(titles)), key=_LABEL, format_func=lambda i: titles[i], disabled=nothing,
+        _("It was a …"),
+        range(len(titles)),
+        key=_LABEL,
+        format_func=lambda i: titles[i],
+        disabled=nothing,
         help=_("Keeps the drawing with this label in your collection."),
-    )  # fmt: skip
+    )
     st.button(
-        _("Keep this drawing"), key="draw:keep", icon=":material/bookmark_add:", disabled=nothing or label is None,
-        on_click=_kept, args=(answer, picture),
-    )  # fmt: skip
+        _("Keep this drawing"),
+        key="draw:keep",
+        icon=":material/bookmark_add:",
+        disabled=nothing or label is None,
+        on_click=_kept,
+        args=(answer, picture),
+    )
 
 
 def _kept(answer: Answer, picture: Picture) -> None:
     label = st.session_state[_LABEL]
     if label is None or picture.image is None or answer.reading is None:
         return
-    collection = mine()
+    collection = current_collection()
     if collection is None:
         name = new_name()
         state.put(_PARAM, name)
@@ -80,9 +88,12 @@ def _kept(answer: Answer, picture: Picture) -> None:
     verdict = answer.reading.verdict
     try:
         collection.add(
-            np.asarray(picture.image), label, answer.spec,
-            predicted=answer.spec.classes[verdict.top], network=answer.network.key,
-        )  # fmt: skip
+            np.asarray(picture.image),
+            label,
+            answer.spec,
+            predicted=answer.spec.classes[verdict.top],
+            network=answer.network.key,
+        )
     except OSError as error:
         st.session_state[_SAID] = (
             _("The drawing could not be kept: {reason}").format(reason=error),
@@ -96,7 +107,7 @@ def _kept(answer: Answer, picture: Picture) -> None:
 
 def _remember_in_browser() -> None:
     """The browser finds its collection again without the link."""
-    collection = mine()
+    collection = current_collection()
     if collection is not None:
         year = 31_536_000
         cookie = f"{_COOKIE}={collection.name}; path=/; max-age={year}; samesite=strict"
@@ -116,10 +127,15 @@ def _browse(collection: Collection | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         browse = st.toggle(_("Look at them"), key=_BROWSE, persist_state="session")
         st.download_button(
-            _("Export · .zip"), collection.zip, f"drawings-{datetime.now():%Y-%m-%d}.zip", key="draw:zip",
-            on_click="ignore", icon=":material/download:", type="tertiary",
+            _("Export · .zip"),
+            collection.zip,
+            f"drawings-{datetime.now():%Y-%m-%d}.zip",
+            key="draw:zip",
+            on_click="ignore",
+            icon=":material/download:",
+            type="tertiary",
             help=_("All images and a table with their labels (CSV)."),
-        )  # fmt: skip
+        )
         with st.popover(_("Delete all"), type="tertiary", icon=":material/delete:"):
             st.caption(_("This cannot be undone. Networks that were taught with them stay."))
             st.button(_("Delete all drawings"), key="draw:delete-all", on_click=collection.clear, type="primary")
@@ -142,6 +158,10 @@ def _gallery(collection: Collection, entries: list[Entry]) -> None:
                 read_as = _("read as {word}").format(word=_(entry.predicted)) if entry.predicted else ""
                 st.markdown(f"**{_(entry.word)}** :small[:gray[{read_as}]]")
                 st.button(
-                    _("Delete"), key=f"draw:delete:{entry.id}", type="tertiary", icon=":material/close:",
-                    on_click=collection.delete, args=(entry.id,),
-                )  # fmt: skip
+                    _("Delete"),
+                    key=f"draw:delete:{entry.id}",
+                    type="tertiary",
+                    icon=":material/close:",
+                    on_click=collection.delete,
+                    args=(entry.id,),
+                )

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from cnn_demo.data.specs import DatasetSpec
+from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.runs.records import Checkpoint, Run, RunNotFound
 from cnn_demo.runs.store import Store
-from cnn_demo.ui import i18n, layout, names, state
-from cnn_demo.ui.i18n import _
-from cnn_demo.ui.markup import escape
-from cnn_demo.ui.store import get_store
+from cnn_demo.ui.shared import i18n, layout, names, state
+from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.markup import escape
+from cnn_demo.ui.shared.store import get_store
 
 if TYPE_CHECKING:
-    from cnn_demo.inspect.confidence import Calibration
-    from cnn_demo.runs.checkpoints import LoadedModel
+    from cnn_demo.prediction.calibration import Calibration
+    from cnn_demo.prediction.load import LoadedModel
 
 SHIPPED = "shipped"
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "models" / "cnn-mnist"
@@ -89,7 +89,7 @@ def parse(text: str) -> list[Pick]:
     return list({pick.option: pick for pick in picks}.values())[:MOST]
 
 
-def choose() -> list[Network]:
+def choose_networks() -> list[Network]:
     """The selectors, and what they stand for. Says by name what a link asks for and is not here."""
     store = get_store()
     runs = {run.id: run for run in store.list() if run.state.active or store.checkpoints(run.id)}
@@ -107,9 +107,14 @@ def choose() -> list[Network]:
     if not options:
         return []
     st.multiselect(
-        _("Networks, up to {n} side by side").format(n=MOST), options, key=key, max_selections=MOST,
-        format_func=i18n.worded(options, lambda o: title(o, runs)), on_change=_chosen, args=(key, picks),
-    )  # fmt: skip
+        _("Networks, up to {n} side by side").format(n=MOST),
+        options,
+        key=key,
+        max_selections=MOST,
+        format_func=i18n.worded(options, lambda o: title(o, runs)),
+        on_change=_chosen,
+        args=(key, picks),
+    )
     found = [_find(store, pick, runs) for pick in picks]
     with_steps = [n for n in found if n.run is not None]
     for network, column in zip(with_steps, st.columns(max(len(with_steps), 1)), strict=False):
@@ -171,8 +176,11 @@ def _checkpoint(store: Store, network: Network, picks: list[Pick], *, several: b
 
     st.selectbox(
         _("Checkpoint of {name}").format(name=escape(network.title)) if several else _("Checkpoint"),
-        options, key=key, format_func=lambda s: words.get(s, str(s)), on_change=changed,
-    )  # fmt: skip
+        options,
+        key=key,
+        format_func=lambda s: words.get(s, str(s)),
+        on_change=changed,
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -199,7 +207,8 @@ def load(network: Network) -> LoadedModel:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _load(option: str, step: int | None, home: str) -> LoadedModel:  # home keeps the stores of tests apart
-    from cnn_demo.runs.checkpoints import load_model, load_shipped
+    from cnn_demo.prediction.load import load_shipped
+    from cnn_demo.runs.checkpoints import load_model
 
     return load_shipped() if option == SHIPPED else load_model(Store(Path(home)), option, step)
 
@@ -217,7 +226,7 @@ class Calibrations:
 
     def get(self, path: Path, make: Callable[[], Calibration]) -> Calibration | None:
         """The calibration kept at ``path``; None while it is being made, or where it cannot be."""
-        from cnn_demo.inspect.confidence import Calibration
+        from cnn_demo.prediction.calibration import Calibration
 
         try:
             return Calibration.load(path)
@@ -268,8 +277,9 @@ def calibration(network: Network, loaded: LoadedModel) -> Calibration | None:
         return None
 
     def make() -> Calibration:
-        from cnn_demo.data import is_available, load_dataset
-        from cnn_demo.inspect.confidence import calibrate
+        from cnn_demo.datasets.files import is_available
+        from cnn_demo.datasets.load import load_dataset
+        from cnn_demo.prediction.calibration import calibrate
 
         # A set of digits that is not on this machine is stood in for by the one that ships.
         name = loaded.spec.name

@@ -12,10 +12,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from cnn_demo.data.specs import DatasetSpec, get_spec
+from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.locales import N_
-from cnn_demo.ui import names, state
-from cnn_demo.ui.i18n import _
+from cnn_demo.ui.shared import names, state
+from cnn_demo.ui.shared.i18n import _
 
 SIDE = 280
 LAST = "drawing_image"  # what other pages read: the last drawing or upload, (H, W, 4) uint8, or None
@@ -26,7 +26,7 @@ _LABEL, _NUMBER = "draw:label", "draw:number"
 _STEPS = 60
 
 SOURCES: dict[str, str] = {"draw": N_("Draw"), "sample": N_("Sample"), "upload": N_("Upload")}
-# What is wrong with an upload, by the kinds of cnn_demo.data.pictures.DrawingError.
+# What is wrong with an upload, by the kinds of cnn_demo.drawing.pictures.DrawingError.
 UPLOAD_PROBLEMS: dict[str, str] = {
     "too_many_bytes": N_("{name} is larger than 5 MB."),
     "too_many_pixels": N_("{name} has more than 50 million pixels."),
@@ -62,13 +62,13 @@ class Sheet:
 _BLANK = Sheet({"objects": []}, None)
 
 
-def choose(spec: DatasetSpec | None) -> Picture:
+def choose_picture(spec: DatasetSpec | None) -> Picture:
     """Show the source that is chosen and return its picture.
 
     Args:
         spec: the data set of the first network, for samples; None while no network is chosen.
     """
-    source = state.choose("from", _("Picture"), SOURCES, key=_SOURCE)
+    source = state.choose_view("from", _("Picture"), SOURCES, key=_SOURCE)
     if source == "sample":
         return _sample(spec or get_spec("mnist-mini"))
     image = _upload() if source == "upload" else _draw()
@@ -109,17 +109,28 @@ def _draw() -> NDArray[np.uint8] | None:
     _note(history, result)
     with st.container(horizontal=True, gap="xsmall", key="draw-tools"):
         st.button(
-            _("Undo"), icon=":material/undo:", key="draw:undo", on_click=_undo, disabled=len(history) < 2,
-        )  # fmt: skip
+            _("Undo"),
+            icon=":material/undo:",
+            key="draw:undo",
+            on_click=_undo,
+            disabled=len(history) < 2,
+        )
         st.button(
-            _("Clear"), icon=":material/delete_sweep:", key="draw:clear", on_click=_clear,
+            _("Clear"),
+            icon=":material/delete_sweep:",
+            key="draw:clear",
+            on_click=_clear,
             disabled=history[-1].png is None,
-        )  # fmt: skip
+        )
         with st.popover(_("Pen"), icon=":material/line_weight:"):
             st.slider(
-                _("Pen width (pixels)"), 4, 40, key=_WIDTH, persist_state="session",
+                _("Pen width (pixels)"),
+                4,
+                40,
+                key=_WIDTH,
+                persist_state="session",
                 help=_("The pad is 280 pixels wide. Ten pixels of pen become one pixel for the network, roughly."),
-            )  # fmt: skip
+            )
     image = None if history[-1].png is None else _pixels(history[-1].png)
     st.session_state[LAST] = image
     return image
@@ -161,7 +172,7 @@ def _pixels(png: bytes) -> NDArray[np.uint8]:
 
 def _sample(spec: DatasetSpec) -> Picture:
     """One test image by class and number; its place is in the URL as ``sample=3-17``, as on the Feature maps page."""
-    from cnn_demo.data import DatasetUnavailable
+    from cnn_demo.datasets.download import DatasetUnavailable
     from cnn_demo.ui.maps.pictures import samples
 
     try:
@@ -169,26 +180,39 @@ def _sample(spec: DatasetSpec) -> Picture:
     except DatasetUnavailable:
         if not spec.digits:
             st.warning(
-                _("The data set {name} is not on this machine. A run on the Train page fetches it; drawing works now.")
-                .format(name=f"**{names.dataset(spec.name)}**"), icon=":material/inventory_2:",
-            )  # fmt: skip
+                _(
+                    "The data set {name} is not on this machine. A run on the Train page fetches it; drawing works now."
+                ).format(name=f"**{names.dataset(spec.name)}**"),
+                icon=":material/inventory_2:",
+            )
             return Picture(None, "sample:nothing", "sample")
         spec = get_spec("mnist-mini")
         split, by_class = samples(spec.name)
     label, number = _place([len(found) for found in by_class])
     image = split.images[int(by_class[label][number])].numpy()  # (C, H, W)
     pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-    show(pixels, _("Test image {number} of class {label}, {dataset}").format(
-        number=number, label=_(spec.classes[label]), dataset=names.dataset(spec.name)))  # fmt: skip
+    show_picture(
+        pixels,
+        _("Test image {number} of class {label}, {dataset}").format(
+            number=number, label=_(spec.classes[label]), dataset=names.dataset(spec.name)
+        ),
+    )
     titles = [_(name) for name in spec.classes]
     st.pills(
-        _("Class"), range(len(by_class)), key=_LABEL, format_func=lambda i: titles[i], required=True,
+        _("Class"),
+        range(len(by_class)),
+        key=_LABEL,
+        format_func=lambda i: titles[i],
+        required=True,
         on_change=_remember,
-    )  # fmt: skip
+    )
     st.number_input(
-        _("Sample, of {n}").format(n=f"{len(by_class[label]):,}"), 0, len(by_class[label]) - 1, key=_NUMBER,
+        _("Sample, of {n}").format(n=f"{len(by_class[label]):,}"),
+        0,
+        len(by_class[label]) - 1,
+        key=_NUMBER,
         on_change=_remember,
-    )  # fmt: skip
+    )
     return Picture(pixels, f"sample:{spec.name}:{label}-{number}", "sample")
 
 
@@ -212,23 +236,26 @@ def _upload() -> NDArray[np.uint8] | None:
     kept: tuple[str, NDArray[np.uint8]] | None = st.session_state.get(_UPLOAD)
     box = st.container()
     st.file_uploader(
-        _("A photo of a digit: PNG or JPEG, up to 5 MB"), ["png", "jpg", "jpeg"], max_upload_size=5,
-        key=f"draw:file:{st.session_state.setdefault(_ROUND, 0)}", on_change=_take,
+        _("A photo of a digit: PNG or JPEG, up to 5 MB"),
+        ["png", "jpg", "jpeg"],
+        max_upload_size=5,
+        key=f"draw:file:{st.session_state.setdefault(_ROUND, 0)}",
+        on_change=_take,
         help=_("Any size, dark on light or light on dark. The light may be uneven; only the ink is read."),
-    )  # fmt: skip
+    )
     problem = st.session_state.get(_PROBLEM)
     if problem:
         st.error(_(UPLOAD_PROBLEMS.get(problem[0], UPLOAD_PROBLEMS["broken"])).format(name=f"`{problem[1]}`"))
     with box:
         if kept is not None:
-            show(kept[1], kept[0])
+            show_picture(kept[1], kept[0])
             st.session_state[LAST] = kept[1]
     return kept[1] if kept is not None else None
 
 
 def _take() -> None:
     """Read the file that has just come; a bad one leaves the picture before it where it is."""
-    from cnn_demo.data.drawing import DrawingError, open_image
+    from cnn_demo.drawing.prepare import DrawingError, open_image
 
     file = st.session_state.get(f"draw:file:{st.session_state[_ROUND]}")
     if file is None:
@@ -247,7 +274,7 @@ def _take() -> None:
 # -- showing ------------------------------------------------------------------------------------------------------
 
 
-def show(pixels: NDArray[np.uint8], caption: str) -> None:
+def show_picture(pixels: NDArray[np.uint8], caption: str) -> None:
     """A picture at the pad's size, small ones with crisp pixels."""
     from html import escape
 

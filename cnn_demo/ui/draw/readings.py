@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from cnn_demo.data.specs import DatasetSpec
+from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.runs.records import RunNotFound
 from cnn_demo.ui.draw import networks
 from cnn_demo.ui.draw.networks import Network
 from cnn_demo.ui.draw.pad import Picture
-from cnn_demo.ui.i18n import _
+from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
-    from cnn_demo.data.drawing import Drawing
-    from cnn_demo.inspect.confidence import Calibration
-    from cnn_demo.inspect.reading import Reading
-    from cnn_demo.runs.checkpoints import LoadedModel
+    from cnn_demo.drawing.prepare import Drawing
+    from cnn_demo.prediction.calibration import Calibration
+    from cnn_demo.prediction.load import LoadedModel
+    from cnn_demo.prediction.predictor import Reading
 
 _WAKING = "draw:waking"
 
@@ -56,12 +56,12 @@ class Answer:
         return _(self.spec.classes[label])
 
 
-def awake() -> bool:
+def torch_loaded() -> bool:
     """Whether networks can be had at once. On a server's first visit torch is loaded only after the pad is there."""
-    return "cnn_demo.inspect.reading" in sys.modules and "cnn_demo.runs.checkpoints" in sys.modules
+    return "cnn_demo.prediction.predictor" in sys.modules and "cnn_demo.runs.checkpoints" in sys.modules
 
 
-def wake() -> None:
+def load_torch() -> None:
     """Say that the networks are being loaded, and load them as soon as the browser has painted the pad."""
     st.session_state[_WAKING] = False
     st.fragment(_load_torch, run_every=0.7)()
@@ -73,17 +73,17 @@ def _load_torch() -> None:
     if not st.session_state[_WAKING]:  # the first time this is part of painting the page; the timer brings us back
         st.session_state[_WAKING] = True
         return
-    import cnn_demo.inspect.reading
+    import cnn_demo.prediction.predictor
     import cnn_demo.runs.checkpoints  # noqa: F401
 
     st.rerun()
 
 
-def read(chosen: list[Network], picture: Picture) -> list[Answer]:
+def read_drawing(chosen: list[Network], picture: Picture) -> list[Answer]:
     """All networks' readings. A picture is prepared once for each kind of data set."""
     import numpy as np
 
-    from cnn_demo.data.drawing import prepare
+    from cnn_demo.drawing.prepare import prepare
 
     prepared: dict[str, Drawing] = {}
     answers = []
@@ -102,7 +102,7 @@ def read(chosen: list[Network], picture: Picture) -> list[Answer]:
 
 
 def _loaded(network: Network) -> tuple[LoadedModel | None, str]:
-    from cnn_demo.runs.checkpoints import CheckpointUnreadable
+    from cnn_demo.training.snapshot import CheckpointUnreadable
 
     if network.missing:
         if network.pick.step is not None:
@@ -117,14 +117,14 @@ def _loaded(network: Network) -> tuple[LoadedModel | None, str]:
 
 
 def _answer(network: Network, loaded: LoadedModel, drawing: Drawing) -> Answer:
-    from cnn_demo.inspect.reading import UNCALIBRATED, read
+    from cnn_demo.prediction.predictor import UNCALIBRATED, predict_drawing
 
     known = networks.calibration(network, loaded)
     return Answer(
         network,
         loaded=loaded,
         drawing=drawing,
-        reading=read(loaded.model, drawing, loaded.spec, known or UNCALIBRATED),
+        reading=predict_drawing(loaded.model, drawing, loaded.spec, known or UNCALIBRATED),
         calibration=known,
         calibrating=known is None and networks.calibrating(network, loaded),
     )

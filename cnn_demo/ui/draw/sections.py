@@ -7,13 +7,13 @@ from collections.abc import Callable
 import streamlit as st
 
 from cnn_demo.locales import N_
-from cnn_demo.ui import state
 from cnn_demo.ui.draw import answer as answers_view
 from cnn_demo.ui.draw import change, correct, readings, stages, why
 from cnn_demo.ui.draw.networks import Network
 from cnn_demo.ui.draw.pad import Picture
 from cnn_demo.ui.draw.readings import Answer
-from cnn_demo.ui.i18n import _
+from cnn_demo.ui.shared import state
+from cnn_demo.ui.shared.i18n import _
 
 _KEY = "draw:look"
 TITLES: dict[str, str] = {
@@ -24,23 +24,23 @@ TITLES: dict[str, str] = {
 }
 
 
-def answer(chosen: list[Network], picture: Picture) -> list[Answer]:
+def show_reading(chosen: list[Network], picture: Picture) -> list[Answer]:
     """Read the picture and show the answer."""
-    answers = readings.read(chosen, picture)
-    answers_view.show(answers)
+    answers = readings.read_drawing(chosen, picture)
+    answers_view.show_answers(answers)
     with st.popover(_("How sure is “sure”?"), type="tertiary", icon=":material/help:"):
         st.markdown(answers_view.basis(answers))
     return answers
 
 
-def show(answers: list[Answer], picture: Picture) -> None:
+def show_closer_look(answers: list[Answer], picture: Picture) -> None:
     """The closer look that is chosen."""
-    _LOOKS[state.choose("look", _("A closer look"), TITLES, key=_KEY)](answers, picture)
+    _LOOKS[state.choose_view("look", _("A closer look"), TITLES, key=_KEY)](answers, picture)
 
 
 _LOOKS: dict[str, Callable[[list[Answer], Picture], None]] = {
-    "stages": stages.show,
-    "why": why.show,
-    "change": change.show,
-    "correct": correct.show,
+    "stages": stages.show_stages,
+    "why": why.show_attribution,
+    "change": change.show_changes,
+    "correct": correct.show_correction,
 }

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.draw.pad import Picture, data_url, png_of
 from cnn_demo.ui.draw.readings import Answer
-from cnn_demo.ui.i18n import _
-from cnn_demo.wording import percent
+from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
-    from cnn_demo.data.drawing import Drawing
+    from cnn_demo.drawing.prepare import Drawing
 
-_KEY_STAGES = ("squeezed", "centred")  # the difference between these two is the lesson
+_KEY_STAGES = ("squeezed", "centerd")  # the difference between these two is the lesson
 _ABOUT = ("inverted", "photo", "speck")
 
 
-def show(answers: list[Answer], picture: Picture) -> None:
+def show_stages(answers: list[Answer], picture: Picture) -> None:
     """The stages of the first network's preparation, and what each network says at each."""
     ready = [a for a in answers if a.reading is not None and a.drawing is not None]
     first = ready[0].drawing if ready else None
@@ -34,7 +34,7 @@ def show(answers: list[Answer], picture: Picture) -> None:
     words = lesson(ready[0])
     if words:
         st.markdown(words)
-    from cnn_demo.data.drawing import NOTES  # brings torch, which has been loaded by now
+    from cnn_demo.drawing.prepare import NOTES  # brings torch, which has been loaded by now
 
     for note in first.notes:
         if note in _ABOUT:
@@ -53,9 +53,14 @@ def _downloads(drawing: Drawing, answers: list[Answer], picture: Picture) -> Non
     with st.popover(_("Download"), icon=":material/download:", type="tertiary"):
         for name, (title, make) in files.items():
             st.download_button(
-                f"{title} · .{name.split('.')[1]}", make, name, key=f"draw:file:{name}", on_click="ignore",
-                type="tertiary", icon=":material/draft:",
-            )  # fmt: skip
+                f"{title} · .{name.split('.')[1]}",
+                make,
+                name,
+                key=f"draw:file:{name}",
+                on_click="ignore",
+                type="tertiary",
+                icon=":material/draft:",
+            )
 
 
 def probabilities_csv(answers: list[Answer]) -> bytes:
@@ -97,14 +102,18 @@ def lesson(answer: Answer) -> str:
     at = dict(zip((s.name for s in answer.drawing.stages), answer.reading.stages, strict=False))
     if not all(name in at for name in _KEY_STAGES):
         return ""
-    raw, made = at["squeezed"], at["centred"]
+    raw, made = at["squeezed"], at["centerd"]
     if raw.top != made.top:
         return _(
-            "Squeezed as it was drawn, the network reads **{raw}** ({raw_share}). Cropped, scaled and centred as "
+            "Squeezed as it was drawn, the network reads **{raw}** ({raw_share}). Cropped, scaled and centerd as "
             "MNIST's digits were, the same ink is **{made}** ({made_share}): a network knows only what looks like its "
             "training data."
-        ).format(raw=answer.word(raw.top), raw_share=percent(raw.probability), made=answer.word(made.top),
-                 made_share=percent(made.probability))  # fmt: skip
+        ).format(
+            raw=answer.word(raw.top),
+            raw_share=percent(raw.probability),
+            made=answer.word(made.top),
+            made_share=percent(made.probability),
+        )
     return _(
         "It reads **{made}** either way: {raw_share} as drawn and squeezed, {made_share} as MNIST was made. Draw it "
         "small in a corner to see the two part."

@@ -7,20 +7,20 @@ import uuid
 
 import streamlit as st
 
-from cnn_demo.config import TrainConfig
-from cnn_demo.data import is_available
-from cnn_demo.data.collection import Collection, Entry, classes_of
+from cnn_demo.datasets.files import is_available
 from cnn_demo.runs import finetune, launcher
+from cnn_demo.runs.collection import Collection, Entry, classes_of
 from cnn_demo.runs.estimate import estimate
 from cnn_demo.runs.finetune import BeforeAfter, Score
 from cnn_demo.runs.records import Run
-from cnn_demo.ui import names
+from cnn_demo.settings.config import TrainConfig
 from cnn_demo.ui.draw import networks
 from cnn_demo.ui.draw.networks import Pick
 from cnn_demo.ui.draw.readings import Answer
-from cnn_demo.ui.i18n import _, ngettext
-from cnn_demo.ui.markup import escape, table
-from cnn_demo.ui.store import get_store
+from cnn_demo.ui.shared import names
+from cnn_demo.ui.shared.i18n import _, ngettext
+from cnn_demo.ui.shared.markup import escape, table
+from cnn_demo.ui.shared.store import get_store
 
 _EPOCHS, _TOKEN = "draw:teach-epochs", "draw:teach-token"
 _PROBLEM, _LAUNCHED = "draw:teach-problem", "draw:teach-launched"
@@ -28,7 +28,7 @@ _SHOWN = 3
 _LR = 3e-4  # a third of the usual rate: what is known already should not be thrown over
 
 
-def show(answer: Answer, collection: Collection | None) -> None:
+def show_teaching(answer: Answer, collection: Collection | None) -> None:
     """The launch, and the runs that were launched from this collection."""
     heading = _("Teach it")
     st.markdown(f"##### {heading}", anchors=False)
@@ -75,9 +75,14 @@ def _launch_row(answer: Answer, collection: Collection, n: int) -> None:
         st.error(problem)
     st.session_state.setdefault(_EPOCHS, 1)
     epochs = st.number_input(
-        _("Epochs"), 1, 20, key=_EPOCHS, persist_state="session", width=150,
+        _("Epochs"),
+        1,
+        20,
+        key=_EPOCHS,
+        persist_state="session",
+        width=150,
         help=_("Passes over the replayed training images, the drawings among them."),
-    )  # fmt: skip
+    )
     planned = config(answer, collection, int(epochs))
     cost = estimate(planned, get_store())
     words = ngettext(
@@ -90,10 +95,14 @@ def _launch_row(answer: Answer, collection: Collection, n: int) -> None:
     st.caption(words)
     token = st.session_state.setdefault(_TOKEN, uuid.uuid4().hex)
     st.button(
-        _("Fine-tune a copy"), key=f"draw:teach:{token}", type="primary", icon=":material/school:", on_click=_launch,
+        _("Fine-tune a copy"),
+        key=f"draw:teach:{token}",
+        type="primary",
+        icon=":material/school:",
+        on_click=_launch,
         args=(planned, answer.network.pick, answer.network.title, n, token),
         help=_("An ordinary run that starts from the weights of {name}.").format(name=answer.network.title),
-    )  # fmt: skip
+    )
 
 
 def _launch(planned: TrainConfig, origin: Pick, title: str, n: int, token: str) -> None:
@@ -127,14 +136,16 @@ def _run(run: Run) -> None:
             st.progress(min(run.step / total, 1.0), words if run.total_steps else names.state(run.state.value))
         elif run.error:
             st.caption(_("It ended with an error; the Train page says which."))
-        report = finetune.read(get_store(), run.id)
+        report = finetune.load_report(get_store(), run.id)
         if report is not None:
             st.markdown(before_after(report))
             if report.origin == "mnist" and report.dataset == "mnist-mini":
-                st.caption(_(
-                    "The test images of MNIST-mini come from MNIST's training images, which the network it started "
-                    "from had seen: its accuracy on them says little about new digits."
-                ))  # fmt: skip
+                st.caption(
+                    _(
+                        "The test images of MNIST-mini come from MNIST's training images, which the network it started "
+                        "from had seen: its accuracy on them says little about new digits."
+                    )
+                )
         st.page_link("pages/train/train.py", label=_("Its curves"), query_params={"run": run.id})
 
 

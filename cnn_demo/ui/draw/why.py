@@ -9,11 +9,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from cnn_demo.locales import N_
-from cnn_demo.ui import i18n, state
+from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.draw.pad import SIDE, Picture, data_url, png_of
 from cnn_demo.ui.draw.readings import Answer
-from cnn_demo.ui.i18n import _
-from cnn_demo.wording import percent
+from cnn_demo.ui.shared import i18n, state
+from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
     from cnn_demo.inspect.attribution import Attribution
@@ -49,7 +49,7 @@ EXPLANATIONS: dict[str, str] = {
 _SLOW = ("integrated", "occlusion")
 
 
-def show(answers: list[Answer], picture: Picture) -> None:
+def show_attribution(answers: list[Answer], picture: Picture) -> None:
     """The controls, and the evidence as two pictures."""
     ready = [a for a in answers if a.reading is not None and a.drawing is not None and not a.drawing.empty]
     if not ready:
@@ -61,7 +61,7 @@ def show(answers: list[Answer], picture: Picture) -> None:
 def _look(answers: list[Answer], picture_key: str) -> None:
     row = st.container(horizontal=True, gap="large", key="draw-why-row")
     with row.container(width=SIDE + 8):
-        answer = which(answers, _WHICH)
+        answer = select_answer(answers, _WHICH)
         method = _method()
         target = _target(answer)
         st.caption(_(EXPLANATIONS[method]))
@@ -75,13 +75,20 @@ def _method() -> str:
     wanted = state.get("method") or ""
     if st.session_state.get(_METHOD) not in titles:
         st.session_state[_METHOD] = wanted if wanted in titles else "integrated"
-    return str(st.pills(
-        _("Method"), list(titles), key=_METHOD, format_func=i18n.worded(titles, titles.__getitem__), required=True,
-        on_change=lambda: state.put("method", st.session_state[_METHOD]), persist_state="session",
-    ))  # fmt: skip
+    return str(
+        st.pills(
+            _("Method"),
+            list(titles),
+            key=_METHOD,
+            format_func=i18n.worded(titles, titles.__getitem__),
+            required=True,
+            on_change=lambda: state.put("method", st.session_state[_METHOD]),
+            persist_state="session",
+        )
+    )
 
 
-def which(answers: list[Answer], key: str) -> Answer:
+def select_answer(answers: list[Answer], key: str) -> Answer:
     """The network that is looked at more closely: a choice where there are several."""
     if len(answers) == 1:
         return answers[0]
@@ -101,9 +108,14 @@ def _target(answer: Answer) -> int:
     if st.session_state.get(_TARGET) not in titles:
         st.session_state[_TARGET] = PREDICTED
     chosen = st.pills(
-        _("Evidence for"), list(titles), key=_TARGET, format_func=lambda i: titles.get(i, str(i)), required=True,
-        persist_state="session", help=_("Choose another class to ask: why not this one?"),
-    )  # fmt: skip
+        _("Evidence for"),
+        list(titles),
+        key=_TARGET,
+        format_func=lambda i: titles.get(i, str(i)),
+        required=True,
+        persist_state="session",
+        help=_("Choose another class to ask: why not this one?"),
+    )
     return top if chosen is None or chosen == PREDICTED else int(chosen)
 
 
@@ -180,29 +192,36 @@ def _pictures(answer: Answer, native: Attribution, pad: NDArray[np.float32]) -> 
     )
     share = percent(answer.reading.verdict.probabilities[native.target])
     words = _("Score (logit) of {word}: {logit}, on black paper {baseline}; probability {share}.").format(
-        word=word, logit=f"{native.logit:.2f}", baseline=f"{native.baseline:.2f}", share=share)  # fmt: skip
+        word=word, logit=f"{native.logit:.2f}", baseline=f"{native.baseline:.2f}", share=share
+    )
     if native.method == "integrated":
         words += " " + _("The values add up to {sum}; they should to {difference}, the difference.").format(
-            sum=f"{float(native.values.sum()):.2f}", difference=f"{native.logit - native.baseline:.2f}")  # fmt: skip
+            sum=f"{float(native.values.sum()):.2f}", difference=f"{native.logit - native.baseline:.2f}"
+        )
     st.caption(words)
     st.download_button(
-        _("Download the picture"), lambda: png_of(large), f"{native.method}-{native.target}.png", key="draw:why-file",
-        on_click="ignore", type="tertiary", icon=":material/download:",
-    )  # fmt: skip
+        _("Download the picture"),
+        lambda: png_of(large),
+        f"{native.method}-{native.target}.png",
+        key="draw:why-file",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
 
 
 def overlay(values: NDArray[np.float32], picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Values in diverging colours around 0, the picture darker in them: ``(H, W, 3)`` uint8 at the larger of the sizes.
+    """Values in diverging colors around 0, the picture darker in them: ``(H, W, 3)`` uint8 at the larger of the sizes.
 
-    The colours end at the 99.5th percentile of the absolute values, so that one pixel does not bleach the rest.
+    The colors end at the 99.5th percentile of the absolute values, so that one pixel does not bleach the rest.
     """
-    from cnn_demo.inspect.tiles import colour
+    from cnn_demo.plots.tiles import color
 
-    grey = picture if picture.ndim == 2 else picture.mean(axis=2)
-    down, across = (max(1, g // v) for g, v in zip(grey.shape, values.shape, strict=True))
+    gray = picture if picture.ndim == 2 else picture.mean(axis=2)
+    down, across = (max(1, g // v) for g, v in zip(gray.shape, values.shape, strict=True))
     values = values.repeat(down, 0).repeat(across, 1)
     end = float(np.percentile(np.abs(values), 99.5)) or float(np.abs(values).max()) or 1.0
     ends = np.broadcast_to(np.array([-end, end], np.float32), (*values.shape, 2))
-    rgb = colour(values, ends, "diverging").astype(np.float32)
-    fits = grey[: values.shape[0], : values.shape[1]]
+    rgb = color(values, ends, "diverging").astype(np.float32)
+    fits = gray[: values.shape[0], : values.shape[1]]
     return (rgb * (1 - 0.28 * np.clip(fits, 0, 1))[:, :, None]).round().astype(np.uint8)

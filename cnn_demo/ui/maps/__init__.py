@@ -1,1 +1,1 @@
-"""The Feature maps page, block by block."""
+"""The Feature maps page. Start reading in `scenes.py`."""

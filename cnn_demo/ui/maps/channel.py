@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui import i18n, names
-from cnn_demo.ui.i18n import _
 from cnn_demo.ui.maps import scenes
 from cnn_demo.ui.maps.networks import Network
-from cnn_demo.ui.theme import TRAIN_COLOUR
+from cnn_demo.ui.shared import i18n, names
+from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.theme import TRAIN_COLOR
 
 if TYPE_CHECKING:
     from cnn_demo.inspect.architecture import Layer
     from cnn_demo.inspect.patches import PatchIndex
     from cnn_demo.inspect.scene import Scene
 
-_LAYER, _CHANNEL, _GOAL, _SEED, _BEST_IMAGE = "maps:layer", "maps:channel", "maps:goal", "maps:seed", "maps:maximised"
+_LAYER, _CHANNEL, _GOAL, _SEED, _BEST_IMAGE = "maps:layer", "maps:channel", "maps:goal", "maps:seed", "maps:maximized"
 _STYLE = "<style>[class*='st-key-maps-'] img { image-rendering: pixelated; border-radius: 2px; }</style>"
 _PATIENCE = 2e11  # multiply-adds for which nobody is asked: some ten seconds on two cores
 
 
-def choose(scene: Scene) -> tuple[Layer, int]:
+def choose_channel(scene: Scene) -> tuple[Layer, int]:
     """Layer and channel: those of the pinned unit until the visitor chooses others."""
     convs = [layer.name for layer in scene.layers if layer.kind == "conv"]
     pin = scenes.pinned(scene)
@@ -92,26 +92,31 @@ def search(network: Network, scene: Scene) -> PatchIndex | None:
     """Go through the whole data set once a checkpoint, under the heading of the patches; asks where that is long."""
     if network.spec is None:
         return None
-    scenes.block(_("What excites it most"))
+    scenes.show_block_heading(_("What excites it most"))
     found = known(network)
     if found is not None:
         return found
-    from cnn_demo.data import DatasetUnavailable
+    from cnn_demo.datasets.download import DatasetUnavailable
 
     n = network.spec.train_size + network.spec.test_size
     try:
         whole = _whole(network.spec.name)
     except DatasetUnavailable:
-        st.info(_("The data set {name} is not on this machine, so its patches cannot be searched.").format(
-            name=names.dataset(network.spec.name)))  # fmt: skip
+        st.info(
+            _("The data set {name} is not on this machine, so its patches cannot be searched.").format(
+                name=names.dataset(network.spec.name)
+            )
+        )
         return None
     work = n * sum(layer.multiply_adds for layer in scene.layers)
     label = _("Search all {n} images").format(n=f"{n:,}")
     if work > _PATIENCE and not st.button(
-        label, icon=":material/search:",
+        label,
+        icon=":material/search:",
         help=_("Finds what excites every channel most in {dataset}. Takes some {time}; done once a checkpoint.").format(
-            dataset=network.spec.name, time=names.duration(work / 2e10)),
-    ):  # fmt: skip
+            dataset=network.spec.name, time=names.duration(work / 2e10)
+        ),
+    ):
         return None
     from cnn_demo.inspect.patches import channel_statistics, save_statistics
 
@@ -140,8 +145,8 @@ def _whole(name: str) -> Any:
     """Both splits of a data set, one behind the other."""
     import torch
 
-    from cnn_demo.data import load_dataset
-    from cnn_demo.data.splits import Split
+    from cnn_demo.datasets.load import load_dataset
+    from cnn_demo.datasets.splits import Split
 
     data = load_dataset(name, download=False)
     return Split(torch.cat([data.train.images, data.test.images]), torch.cat([data.train.labels, data.test.labels]))
@@ -149,16 +154,19 @@ def _whole(name: str) -> Any:
 
 def kernel(scene: Scene, layer: Layer, channel: int) -> None:
     """The grid of a kernel's slices, for one output channel; of the first layer all kernels as pictures, too."""
-    from cnn_demo.inspect.tiles import tile, tile_colour
+    from cnn_demo.plots.tiles import tile, tile_color
 
     weight = scene.maps.nodes[layer.name].settings["weight"].detach().numpy()  # (O, I / groups, kh, kw)
     size = " × ".join(map(str, weight.shape[2:]))
-    scenes.block(_("Kernel"))
+    scenes.show_block_heading(_("Kernel"))
     st.html(_STYLE)
     with st.container(key="maps-kernel"):
         if layer.inputs == ("input",) and weight.shape[1] in (1, 3):
-            every = tile_colour(weight, width=264) if weight.shape[1] == 3 else tile(weight[:, 0], colours="diverging",
-                                                                                     width=264)  # fmt: skip
+            every = (
+                tile_color(weight, width=264)
+                if weight.shape[1] == 3
+                else tile(weight[:, 0], colors="diverging", width=264)
+            )
             st.image(every.enlarged, caption=_("All {n} kernels of {layer}").format(n=len(weight), layer=layer.name))
         one = weight[channel]
         words = (
@@ -167,7 +175,7 @@ def kernel(scene: Scene, layer: Layer, channel: int) -> None:
             else _("Channel {channel}: {size}")
         ).format(channel=channel, n=len(one), size=size)
         scale = _("red above zero, blue below, white is zero; ±{limit}").format(limit=f"{np.abs(one).max():.3g}")
-        picture = tile(one, colours="diverging", width=264, largest=44)
+        picture = tile(one, colors="diverging", width=264, largest=44)
         st.image(picture.enlarged, caption=f"{words}; {scale}")
 
 
@@ -177,8 +185,11 @@ def patches(network: Network, layer: Layer, channel: int, found: PatchIndex) -> 
 
     part = found.layers[layer.name]
     if part.dead[channel]:
-        st.caption(_("✕ Dead: {layer} is zero in this channel for all of {n} images.").format(
-            layer=part.response, n=f"{found.sample:,}"))  # fmt: skip
+        st.caption(
+            _("✕ Dead: {layer} is zero in this channel for all of {n} images.").format(
+                layer=part.response, n=f"{found.sample:,}"
+            )
+        )
     assert network.spec is not None
     whole = _whole(network.spec.name)
     with st.container(horizontal=True, gap="small", key="maps-patches"):
@@ -215,22 +226,25 @@ def by_class(network: Network, layer: Layer, channel: int, found: PatchIndex) ->
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "category", "data": classes},
         "yAxis": {"type": "value", "scale": False},
-        "series": [{"type": "bar", "data": [round(v, 6) for v in values], "itemStyle": {"color": TRAIN_COLOUR}}],
+        "series": [{"type": "bar", "data": [round(v, 6) for v in values], "itemStyle": {"color": TRAIN_COLOR}}],
     }
-    scenes.block(_("Which classes it fires for"))
+    scenes.show_block_heading(_("Which classes it fires for"))
     text = ", ".join(f"{name}: {value:.3g}" for name, value in zip(classes, values, strict=True))
     st.echarts_chart(option, key="maps:by-class", height=230, alt=text)
-    st.caption(_("Mean of {layer} over all units and all images of a class, n = {n}.").format(
-        layer=part.response, n=f"{found.n:,}"))  # fmt: skip
+    st.caption(
+        _("Mean of {layer} over all units and all images of a class, n = {n}.").format(
+            layer=part.response, n=f"{found.n:,}"
+        )
+    )
 
 
-def likes(network: Network, scene: Scene, layer: Layer, channel: int) -> None:
+def show_activation_maximization(network: Network, scene: Scene, layer: Layer, channel: int) -> None:
     """Gradient ascent from noise, with live progress; the result stays until another channel is chosen."""
-    from cnn_demo.inspect.maximise import Ascent, maximise
+    from cnn_demo.inspect.activation_maximization import Ascent, maximize_activation
 
-    scenes.block(_("The image it likes best"))
+    scenes.show_block_heading(_("The image it likes best"))
     if network.spec is None or network.spec.channels != 1:
-        st.caption(_("Only for small greyscale networks."))
+        st.caption(_("Only for small grayscale networks."))
         return
     titles = {"channel": _("this channel")}
     titles |= {
@@ -242,15 +256,19 @@ def likes(network: Network, scene: Scene, layer: Layer, channel: int) -> None:
             _("Excite"), list(titles), key=_GOAL, width=150, format_func=i18n.worded(titles, titles.__getitem__)
         )
         seed = int(st.number_input(_("Seed"), 0, 9999, key=_SEED, width=110))
-        run = st.button(_("Climb"), icon=":material/trending_up:", help=_(
-            "Starts from noise and changes the pixels so that this channel (or the logit of a class) answers more and "
-            "more, held back by jitter, blur, decay and total variation. The same seed gives the same image."
-        ))  # fmt: skip
+        run = st.button(
+            _("Climb"),
+            icon=":material/trending_up:",
+            help=_(
+                "Starts from noise and changes the pixels so that this channel (or the logit of a class) answers more "
+                "and more, held back by jitter, blur, decay and total variation. The same seed gives the same image."
+            ),
+        )
     target = (layer.name, channel) if goal == "channel" else (scene.layers[-1].name, int(goal))
     which = (network.key, *target, seed)
     place, note = st.empty(), st.empty()
     if run:
-        for step in maximise(network.model, network.spec, *target, Ascent(seed=seed)):
+        for step in maximize_activation(network.model, network.spec, *target, Ascent(seed=seed)):
             _ascent(place, note, step)
         st.session_state[_BEST_IMAGE] = (which, step)
     elif st.session_state.get(_BEST_IMAGE, (None,))[0] == which:
@@ -260,5 +278,8 @@ def likes(network: Network, scene: Scene, layer: Layer, channel: int) -> None:
 def _ascent(place: Any, note: Any, step: Any) -> None:
     picture = (step.image[0] * 255).round().astype(np.uint8).repeat(6, 0).repeat(6, 1)
     place.image(picture, width=168)
-    note.caption(_("Step {step} of {steps}; mean activation {value}").format(
-        step=step.step, steps=step.steps, value=f"{step.activation:.4g}"))  # fmt: skip
+    note.caption(
+        _("Step {step} of {steps}; mean activation {value}").format(
+            step=step.step, steps=step.steps, value=f"{step.activation:.4g}"
+        )
+    )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui import i18n, state
-from cnn_demo.ui.i18n import _
 from cnn_demo.ui.maps.networks import Network
+from cnn_demo.ui.shared import i18n, state
+from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
     from cnn_demo.inspect.scene import Scene
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LAYER = "maps:figure-layer"
 
 
-def show(network: Network, scene: Scene, shown: Any) -> None:
+def show_figure_downloads(network: Network, scene: Scene, shown: Any) -> None:
     """The menu of downloads. A file is made when somebody asks for it, in the language of the page."""
     layers = [layer.name for layer in shown.layers(scene)]
     if not layers:
@@ -36,40 +36,48 @@ def show(network: Network, scene: Scene, shown: Any) -> None:
             st.download_button(
                 f"{title} · .{kind}",
                 partial(picture, scene, shown, layer, kind, code),
-                f"{base}.{kind}", key=f"maps:file:{kind}", on_click="ignore", type="tertiary",
+                f"{base}.{kind}",
+                key=f"maps:file:{kind}",
+                on_click="ignore",
+                type="tertiary",
                 icon=":material/draft:",
-            )  # fmt: skip
+            )
         title = _("All arrays")
         st.download_button(
-            f"{title} · .npz", lambda: arrays(scene), f"{network.key.replace(':', '-step-')}-maps.npz",
-            key="maps:file:npz", on_click="ignore", type="tertiary", icon=":material/draft:",
-        )  # fmt: skip
+            f"{title} · .npz",
+            lambda: arrays(scene),
+            f"{network.key.replace(':', '-step-')}-maps.npz",
+            key="maps:file:npz",
+            on_click="ignore",
+            type="tertiary",
+            icon=":material/draft:",
+        )
 
 
 def picture(scene: Scene, shown: Any, name: str, kind: str, code: str) -> bytes:
-    """All channels of one layer by matplotlib, with titles and a colour bar.
+    """All channels of one layer by matplotlib, with titles and a color bar.
 
     Args:
         scene: whose maps.
-        shown: order and colour scale.
+        shown: order and color scale.
         name: the layer.
         kind: "png" or "svg".
         code: the language of the words in it.
     """
-    from cnn_demo import plots
-    from cnn_demo.inspect.scene import colours_of
-    from cnn_demo.inspect.tiles import DIVERGING, SEQUENTIAL, tile
+    from cnn_demo.inspect.scene import colors_of
+    from cnn_demo.plots import figures as plots
+    from cnn_demo.plots.tiles import DIVERGING, SEQUENTIAL, tile
 
     layer = scene.layer(name)
-    colours = colours_of(layer)
-    tiles = tile(scene.values(name), colours=colours, scale=shown.scale, order=shown.orders.get(name))
+    colors = colors_of(layer)
+    tiles = tile(scene.values(name), colors=colors, scale=shown.scale, order=shown.orders.get(name))
     with i18n.use(code):
         title = _("{layer}: {n} maps of {height} × {width}").format(
             layer=name, n=layer.channels, height=(*layer.shape, 1, 1)[1], width=(*layer.shape, 1, 1)[2]
         )
         note = "" if shown.scale == "layer" else _("each channel from its own smallest to its own largest value")
-        colour_map = DIVERGING if colours == "diverging" else SEQUENTIAL
-        return plots.figure_bytes(plots.feature_maps(title, tiles, colour_map, _("Value"), note), kind)
+        color_map = DIVERGING if colors == "diverging" else SEQUENTIAL
+        return plots.figure_bytes(plots.feature_maps(title, tiles, color_map, _("Value"), note), kind)
 
 
 def arrays(scene: Scene) -> bytes:

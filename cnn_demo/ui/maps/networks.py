@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnn_demo.data.specs import DatasetSpec, get_spec
+from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.runs.records import Run, RunNotFound
-from cnn_demo.ui import i18n, layout, names, state
-from cnn_demo.ui.i18n import _
-from cnn_demo.ui.markup import escape
-from cnn_demo.ui.store import get_store
+from cnn_demo.ui.shared import i18n, layout, names, state
+from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.markup import escape
+from cnn_demo.ui.shared.store import get_store
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -37,7 +37,7 @@ class Network:
         classes: names of the outputs, translated by the pages.
         spec: the data set it is for; None for photographs.
         folder: where what is found out about its channels is kept.
-        normalise: ``(C, H, W)`` uint8 to ``(1, C, H, W)`` float32.
+        normalize: ``(C, H, W)`` uint8 to ``(1, C, H, W)`` float32.
         photo: a photograph as the network wants it, ``(3, H, W)`` uint8; None for data sets.
         pretrained: false where the weights are random.
     """
@@ -47,12 +47,12 @@ class Network:
     classes: tuple[str, ...]
     spec: DatasetSpec | None
     folder: Path
-    normalise: Callable[[np.ndarray], Tensor]
+    normalize: Callable[[np.ndarray], Tensor]
     photo: Callable[[Image.Image], np.ndarray] | None = None
     pretrained: bool = True
 
 
-def choose() -> Network | None:
+def choose_network() -> Network | None:
     """The selectors for network and checkpoint; None where it cannot be loaded (the page has said why)."""
     store = get_store()
     runs = {run.id: run for run in store.list() if store.checkpoints(run.id)}
@@ -67,9 +67,12 @@ def choose() -> Network | None:
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         st.selectbox(
-            _("Network"), options, key=_NETWORK, format_func=i18n.worded(options, lambda o: _title(o, runs)),
+            _("Network"),
+            options,
+            key=_NETWORK,
+            format_func=i18n.worded(options, lambda o: _title(o, runs)),
             on_change=lambda: _choose(st.session_state[_NETWORK]),
-        )  # fmt: skip
+        )
     step = None
     if chosen in runs:
         with right:
@@ -116,15 +119,18 @@ def _checkpoint(run: Run) -> int:
     words = _("step {step} · epoch {epoch}")
     titles = {s: words.format(step=s, epoch=f"{found[s].epoch:.2g}") for s in steps}
     st.select_slider(
-        _("Checkpoint"), steps, key=_STEP, format_func=lambda s: titles[s],
+        _("Checkpoint"),
+        steps,
+        key=_STEP,
+        format_func=lambda s: titles[s],
         on_change=lambda: state.put("step", str(st.session_state[_STEP])),
-    )  # fmt: skip
+    )
     return step
 
 
 def _load(option: str, step: int | None) -> Network | None:
-    from cnn_demo.inspect.photo import WeightsUnavailable
-    from cnn_demo.runs.checkpoints import CheckpointUnreadable
+    from cnn_demo.models.imagenet import WeightsUnavailable
+    from cnn_demo.training.snapshot import CheckpointUnreadable
 
     try:
         with st.spinner(_("Loading the network…"), show_time=False):
@@ -137,9 +143,12 @@ def _load(option: str, step: int | None) -> Network | None:
             icon=":material/cloud_off:",
         )
         st.button(
-            _("Use random weights instead"), on_click=_choose, args=(PHOTO_RANDOM,), type="primary",
+            _("Use random weights instead"),
+            on_click=_choose,
+            args=(PHOTO_RANDOM,),
+            type="primary",
             help=_("The shapes, receptive fields and arithmetic are the same; the answers mean nothing."),
-        )  # fmt: skip
+        )
     except CheckpointUnreadable as error:
         st.error(_("This checkpoint cannot be read: {reason}").format(reason=escape(error.reason)))
     except RunNotFound:
@@ -154,7 +163,8 @@ def _network(option: str, step: int | None, home: str) -> Network:  # home keeps
         return _photo_network(option, Path(home))
     if option.startswith(_FRESH):
         return _untrained(option.removeprefix(_FRESH), Path(home))
-    from cnn_demo.runs.checkpoints import load_model, load_shipped
+    from cnn_demo.prediction.load import load_shipped
+    from cnn_demo.runs.checkpoints import load_model
 
     loaded = load_shipped() if option == SHIPPED else load_model(store, option, step)
     folder = Path(home) / "channels" if option == SHIPPED else store.folder(option) / "channels"
@@ -164,36 +174,36 @@ def _network(option: str, step: int | None, home: str) -> Network:  # home keeps
         classes=loaded.spec.classes,
         spec=loaded.spec,
         folder=folder,
-        normalise=_normaliser(loaded.spec),
+        normalize=_normalizer(loaded.spec),
     )
 
 
 def _untrained(name: str, home: Path) -> Network:
     import torch
 
-    from cnn_demo.models import create_model
+    from cnn_demo.models.registry import create_model
 
     spec = get_spec("mnist-mini")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = create_model(name, channels=spec.channels, size=spec.size, classes=len(spec.classes)).eval()
-    return Network(f"{_FRESH}{name}", model, spec.classes, spec, home / "channels", _normaliser(spec), pretrained=False)
+    return Network(f"{_FRESH}{name}", model, spec.classes, spec, home / "channels", _normalizer(spec), pretrained=False)
 
 
-def _normaliser(spec: DatasetSpec) -> Callable[[np.ndarray], Tensor]:
+def _normalizer(spec: DatasetSpec) -> Callable[[np.ndarray], Tensor]:
     import torch
 
-    from cnn_demo.data.resident import normalise
+    from cnn_demo.datasets.device_dataset import normalize
 
-    return lambda image: normalise(torch.from_numpy(np.ascontiguousarray(image))[None], spec)
+    return lambda image: normalize(torch.from_numpy(np.ascontiguousarray(image))[None], spec)
 
 
 def _photo_network(option: str, home: Path) -> Network:
-    from cnn_demo.inspect.photo import photo_model
+    from cnn_demo.models.imagenet import photo_model
 
     found = photo_model(pretrained=option == PHOTO)
     more: dict[str, Any] = {"photo": lambda picture: found.prepare(picture)[0], "pretrained": found.pretrained}
-    return Network(option, found.model, found.classes, None, home / "channels", found.normalise, **more)
+    return Network(option, found.model, found.classes, None, home / "channels", found.normalize, **more)
 
 
 @st.cache_resource(show_spinner=False)

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from cnn_demo.data.specs import DatasetSpec, get_spec
-from cnn_demo.ui import i18n, names, state
-from cnn_demo.ui.i18n import _
+from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.ui.maps.networks import Network
+from cnn_demo.ui.shared import i18n, names, state
+from cnn_demo.ui.shared.i18n import _
 
 DRAWING = "drawing_image"  # what the Draw page leaves behind: (H, W, 4) uint8, or nothing
 _SOURCE, _LABEL, _NUMBER = "maps:source", "maps:label", "maps:number"
 _MOVES = {"right": 0, "down": 0, "angle": 0, "scale": 1.0, "noise": 0.0}
 
 
-def choose(network: Network) -> np.ndarray | None:
+def choose_image(network: Network) -> np.ndarray | None:
     """The image the network sees, ``(C, H, W)`` uint8; None where there is none yet (the page has said so)."""
     titles = {"drawing": _("Last drawing"), "sample": _("Sample"), "upload": _("Upload")}
     if st.session_state.get(DRAWING) is None:
@@ -28,20 +28,24 @@ def choose(network: Network) -> np.ndarray | None:
         st.session_state[_SOURCE] = wanted if wanted in titles else next(iter(titles))
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         st.segmented_control(
-            _("Image"), list(titles), key=_SOURCE, format_func=i18n.worded(titles, titles.__getitem__), required=True,
+            _("Image"),
+            list(titles),
+            key=_SOURCE,
+            format_func=i18n.worded(titles, titles.__getitem__),
+            required=True,
             on_change=lambda: state.put("input", st.session_state[_SOURCE]),
-        )  # fmt: skip
+        )
         source = st.session_state[_SOURCE]
         if source == "sample":
             return _sample(network)
     return _upload(network) if source == "upload" else _ready(network, st.session_state[DRAWING])
 
 
-def move(image: np.ndarray) -> np.ndarray:
+def show_motion(image: np.ndarray) -> np.ndarray:
     """The sliders, and the image as they leave it."""
     import torch
 
-    from cnn_demo.inspect.moving import Motion, move
+    from cnn_demo.inspect.motion import Motion, move_image
 
     with st.expander(_("Move the image and watch the maps follow"), icon=":material/open_with:"):
         side = image.shape[1]
@@ -58,7 +62,7 @@ def move(image: np.ndarray) -> np.ndarray:
             with column:
                 values[name] = _slider(name, label, low, high, step)
         st.button(_("As it was"), on_click=_reset, icon=":material/undo:", disabled=values == _MOVES)
-    return move(torch.from_numpy(np.ascontiguousarray(image)), Motion(**values)).numpy()
+    return move_image(torch.from_numpy(np.ascontiguousarray(image)), Motion(**values)).numpy()
 
 
 def _slider(name: str, label: str, low: float, high: float, step: float) -> Any:
@@ -77,7 +81,7 @@ def _ready(network: Network, picture: Any) -> np.ndarray | None:
     """Any picture as the network wants it."""
     from PIL import Image
 
-    from cnn_demo.data.drawing import DrawingError, prepare
+    from cnn_demo.drawing.prepare import DrawingError, prepare
 
     try:
         if network.photo is not None:
@@ -94,7 +98,7 @@ def _ready(network: Network, picture: Any) -> np.ndarray | None:
 
 
 def _upload(network: Network) -> np.ndarray | None:
-    from cnn_demo.data.drawing import DrawingError, open_image
+    from cnn_demo.drawing.prepare import DrawingError, open_image
 
     file = st.file_uploader(
         _("A picture (PNG or JPEG, up to 5 MB)"), ["png", "jpg", "jpeg"], key="maps:file", max_upload_size=5
@@ -112,15 +116,18 @@ def _upload(network: Network) -> np.ndarray | None:
 
 def _sample(network: Network) -> np.ndarray | None:
     """One image of the test split, by class and number; its place is in the URL as ``sample=3-17``."""
-    from cnn_demo.data import DatasetUnavailable
+    from cnn_demo.datasets.download import DatasetUnavailable
 
     spec = network.spec or get_spec("mnist-mini")
     try:
         split, by_class = samples(spec.name)
     except DatasetUnavailable:
         if not spec.digits:
-            st.warning(_("The data set {name} is not on this machine; upload a picture instead.").format(
-                name=names.dataset(spec.name)))  # fmt: skip
+            st.warning(
+                _("The data set {name} is not on this machine; upload a picture instead.").format(
+                    name=names.dataset(spec.name)
+                )
+            )
             return None
         spec = get_spec("mnist-mini")
         split, by_class = samples(spec.name)
@@ -143,10 +150,14 @@ def _place(spec: DatasetSpec, counts: list[int]) -> tuple[int, int]:
     titles = [_(name) for name in spec.classes]
     st.pills(_("Class"), options, key=_LABEL, format_func=lambda i: titles[i], required=True, on_change=_remember)
     st.number_input(
-        _("Sample, of {n}").format(n=f"{counts[label]:,}"), 0, counts[label] - 1, key=_NUMBER, on_change=_remember,
-        width=150, help=_("Its number among the test images of this class in {dataset}.").format(
-            dataset=names.dataset(spec.name)),
-    )  # fmt: skip
+        _("Sample, of {n}").format(n=f"{counts[label]:,}"),
+        0,
+        counts[label] - 1,
+        key=_NUMBER,
+        on_change=_remember,
+        width=150,
+        help=_("Its number among the test images of this class in {dataset}.").format(dataset=names.dataset(spec.name)),
+    )
     return label, number
 
 
@@ -161,7 +172,7 @@ def samples(name: str) -> tuple[Any, list[np.ndarray]]:
     Raises:
         DatasetUnavailable: it is not.
     """
-    from cnn_demo.data import load_dataset
+    from cnn_demo.datasets.load import load_dataset
 
     data = load_dataset(name, download=False)
     labels = data.test.labels.numpy()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui import i18n, names, state
 from cnn_demo.ui.components import explorer
-from cnn_demo.ui.i18n import _
 from cnn_demo.ui.maps import figures
 from cnn_demo.ui.maps.networks import Network
+from cnn_demo.ui.shared import i18n, names, state
+from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
     from cnn_demo.inspect.patches import PatchIndex
@@ -27,13 +27,13 @@ _FEW_LAYERS = 14
 @st.cache_resource(show_spinner=False, max_entries=3)
 def scene_of(_network: Network, key: str, pixels: bytes, shape: tuple[int, ...]) -> Scene:
     """What the network makes of an image. Three are kept, for all visitors: memory stays bounded while one flips."""
-    from cnn_demo.inspect.scene import look
+    from cnn_demo.inspect.scene import run_scene
 
     image = np.frombuffer(pixels, np.uint8).reshape(shape).copy()
-    return look(_network.model, image, _network.normalise(image))
+    return run_scene(_network.model, image, _network.normalize(image))
 
 
-def show(network: Network, image: np.ndarray, found: PatchIndex | None) -> Scene:
+def show_scene(network: Network, image: np.ndarray, found: PatchIndex | None) -> Scene:
     """Options, prediction, explorer, arithmetic.
 
     Args:
@@ -51,7 +51,7 @@ def show(network: Network, image: np.ndarray, found: PatchIndex | None) -> Scene
     if pin is not None and not in_browser(scene, shown, pin["layer"]):
         _arithmetic(network, scene, pin)
     with st.container(horizontal=True):
-        figures.show(network, scene, shown)
+        figures.show_figure_downloads(network, scene, shown)
     with st.expander(_("The layers as a table"), icon=":material/table:"):
         st.dataframe(_table(scene), hide_index=True)
     return scene
@@ -91,19 +91,33 @@ def _options(scene: Scene, network: Network, found: PatchIndex | None) -> Any:
     st.session_state.setdefault(_SCALE, "layer")
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         kinds = st.pills(
-            _("Layers"), here, key=_KINDS, selection_mode="multi", format_func=i18n.worded(here, titles.__getitem__),
+            _("Layers"),
+            here,
+            key=_KINDS,
+            selection_mode="multi",
+            format_func=i18n.worded(here, titles.__getitem__),
             persist_state="session",
-        )  # fmt: skip
+        )
         by = st.selectbox(
-            _("Order of channels"), list(orders), key=_ORDER, format_func=i18n.worded(orders, orders.__getitem__),
-            persist_state="session", width=240,
-            help=_("Influence is gradient × activation, summed over the map: a first-order estimate of how far the "
-                   "logit of the predicted class would fall without the channel."),
-        )  # fmt: skip
+            _("Order of channels"),
+            list(orders),
+            key=_ORDER,
+            format_func=i18n.worded(orders, orders.__getitem__),
+            persist_state="session",
+            width=240,
+            help=_(
+                "Influence is gradient × activation, summed over the map: a first-order estimate of how far the "
+                "logit of the predicted class would fall without the channel."
+            ),
+        )
         scale = st.selectbox(
-            _("Colour scale"), list(scales), key=_SCALE, format_func=i18n.worded(scales, scales.__getitem__),
-            persist_state="session", width=150,
-        )  # fmt: skip
+            _("Color scale"),
+            list(scales),
+            key=_SCALE,
+            format_func=i18n.worded(scales, scales.__getitem__),
+            persist_state="session",
+            width=150,
+        )
     dead = {} if found is None else {name: part.dead for name, part in found.layers.items()}
     dead |= {} if found is None else {part.response: part.dead for part in found.layers.values()}
     return Shown(tuple(kinds), "channel" if scale == "channel" else "layer", _orders(scene, network, by), dead)
@@ -148,7 +162,7 @@ def _prediction(network: Network, scene: Scene) -> None:
         st.caption(_("These weights are random: the network has learnt nothing, its answers mean nothing."))
 
 
-def block(title: str) -> None:
+def show_block_heading(title: str) -> None:
     """A heading within a section, translated already."""
     st.markdown(f"##### {title}", anchors=False)
 
@@ -177,8 +191,8 @@ def _packed(network: Network, scene: Scene, shown: Any, pin: dict[str, Any] | No
 
 
 def _arithmetic(network: Network, scene: Scene, pin: dict[str, Any]) -> None:
-    from cnn_demo.inspect.tiles import DIVERGING, table
     from cnn_demo.inspect.trace import trace_unit
+    from cnn_demo.plots.tiles import DIVERGING, table
 
     found = trace_unit(scene.maps, pin["layer"], pin["channel"], pin["y"], pin["x"]).plain()
     classes = [class_name(network, i) for i in range(len(network.classes))]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui.i18n import _
 from cnn_demo.ui.maps import pictures, scenes
 from cnn_demo.ui.maps.networks import Network
-from cnn_demo.ui.theme import MARK_COLOUR, TEST_COLOUR
+from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.theme import MARK_COLOR, TEST_COLOR
 
 if TYPE_CHECKING:
     from cnn_demo.inspect.ablate import Ablation, ClassAccuracy
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _OFF, _AWAKE = "maps:off", "maps:switches"
 
 
-def show(network: Network, scene: Scene, layer: Layer, channel: int) -> None:
+def show_switches(network: Network, scene: Scene, layer: Layer, channel: int) -> None:
     """The switches and their consequences, for one convolution at a time."""
-    scenes.block(_("Switch channels off"))
+    scenes.show_block_heading(_("Switch channels off"))
     if network.spec is None:
         st.caption(_("Only for networks whose test images are on this machine."))
         return
-    from cnn_demo.data import DatasetUnavailable
+    from cnn_demo.datasets.download import DatasetUnavailable
 
     try:
         split, _by_class = pictures.samples(network.spec.name)
@@ -37,13 +37,20 @@ def show(network: Network, scene: Scene, layer: Layer, channel: int) -> None:
         return
     key = f"{_OFF}:{network.key}:{layer.name}"
     with st.container(horizontal=True):
-        st.button(_("Switch channel {n} off").format(n=channel), on_click=_toggle, args=(key, channel),
-                  disabled=channel in st.session_state.get(key, []))  # fmt: skip
+        st.button(
+            _("Switch channel {n} off").format(n=channel),
+            on_click=_toggle,
+            args=(key, channel),
+            disabled=channel in st.session_state.get(key, []),
+        )
         st.button(_("All on"), on_click=_toggle, args=(key, None), disabled=not st.session_state.get(key))
     off = st.multiselect(
-        _("Switched off"), range(layer.channels), key=key, placeholder=_("none"),
+        _("Switched off"),
+        range(layer.channels),
+        key=key,
+        placeholder=_("none"),
         help=_("A channel that is off answers zero everywhere, behind its norm, activation and pooling."),
-    )  # fmt: skip
+    )
     with st.spinner(_("Measuring…")):
         ablation = _ablation(network, network.key, layer.name, split)
         now = ablation.accuracy(off)
@@ -68,14 +75,14 @@ def _accuracy(network: Network, ablation: Ablation, now: ClassAccuracy) -> None:
     assert network.spec is not None
     before = ablation.baseline
     st.metric(
-        _("Accuracy on {n} test images of {dataset}").format(
-            n=f"{ablation.n:,}", dataset=network.spec.name),
-        f"{now.overall:.2%}", f"{(now.overall - before.overall) * 100:+.2f} %",
-    )  # fmt: skip
+        _("Accuracy on {n} test images of {dataset}").format(n=f"{ablation.n:,}", dataset=network.spec.name),
+        f"{now.overall:.2%}",
+        f"{(now.overall - before.overall) * 100:+.2f} %",
+    )
     classes = [scenes.class_name(network, i) for i in range(len(network.classes))]
     series = [
-        {"name": title, "type": "bar", "data": _percent(part), "itemStyle": {"color": colour}}
-        for title, part, colour in ((_("All on"), before, MARK_COLOUR), (_("Now"), now, TEST_COLOUR))
+        {"name": title, "type": "bar", "data": _percent(part), "itemStyle": {"color": color}}
+        for title, part, color in ((_("All on"), before, MARK_COLOR), (_("Now"), now, TEST_COLOR))
     ]
     option = {
         "animation": False,
@@ -99,6 +106,11 @@ def _prediction(network: Network, scene: Scene, logits: np.ndarray) -> None:
     now = shifted / shifted.sum()
     old, new = scene.prediction, int(now.argmax())
     words = _("This image: **{old}** {old_share} with all channels, **{new}** {new_share} now.")
-    st.markdown(words.format(
-        old=scenes.class_name(network, old), old_share=f"{scene.probabilities[old]:.1%}",
-        new=scenes.class_name(network, new), new_share=f"{now[new]:.1%}"))  # fmt: skip
+    st.markdown(
+        words.format(
+            old=scenes.class_name(network, old),
+            old_share=f"{scene.probabilities[old]:.1%}",
+            new=scenes.class_name(network, new),
+            new_share=f"{now[new]:.1%}",
+        )
+    )

@@ -20,13 +20,13 @@ from safetensors.torch import load_file
 
 import cnn_demo.cli.predict
 from cnn_demo.cli import COMMANDS, main
-from cnn_demo.data import load_dataset
-from cnn_demo.models import create_model
-from cnn_demo.runs import checkpoints
-from cnn_demo.runs.checkpoints import save_checkpoint
+from cnn_demo.datasets.load import load_dataset
+from cnn_demo.models.registry import create_model
+from cnn_demo.prediction import load
 from cnn_demo.runs.records import RunState
 from cnn_demo.runs.store import Store
-from cnn_demo.training import Snapshot
+from cnn_demo.training.events import Snapshot
+from cnn_demo.training.snapshot import save_checkpoint
 
 QUICK = ["train", "--epochs", "1", "--batch-size", "1000", "--device", "cpu"]
 
@@ -63,7 +63,7 @@ def test_train_reports_what_it_did(trained) -> None:
 
 def test_saved_folder_holds_a_model(trained) -> None:
     home, _ = trained
-    loaded = checkpoints.load_folder(home / "saved")
+    loaded = load.load_folder(home / "saved")
     assert loaded.step == 8
     assert sorted(p.name for p in (home / "saved").iterdir()) == ["checkpoint.json", "weights.safetensors"]
 
@@ -101,7 +101,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> torch.nn.Module:
     model = create_model("cnn").eval()
     meta = {"config": {"dataset": "mnist"}, "step": 1}
     path = save_checkpoint(tmp_path / "c", Snapshot(1, 1.0, model.state_dict(), {}, meta))
-    monkeypatch.setattr(checkpoints, "SHIPPED", path)
+    monkeypatch.setattr(load, "SHIPPED", path)
     return model
 
 
@@ -115,8 +115,8 @@ def write_digits(folder: Path, count: int) -> list[Path]:
 
 
 def test_predict_takes_files_and_folders_as_one_batch(shipped, tmp_path: Path, capsys, monkeypatch) -> None:
-    from cnn_demo.data import get_spec
-    from cnn_demo.data.drawing import open_image, prepare
+    from cnn_demo.datasets.specs import get_spec
+    from cnn_demo.drawing.prepare import open_image, prepare
 
     inside = write_digits(tmp_path / "folder" / "deep", 5)
     single = write_digits(tmp_path / "other", 1)
@@ -136,27 +136,27 @@ def test_predict_takes_files_and_folders_as_one_batch(shipped, tmp_path: Path, c
 
 
 def test_predict_judges_as_the_page_does_where_there_is_a_calibration(shipped, tmp_path: Path, capsys) -> None:
-    from cnn_demo.data import get_spec
-    from cnn_demo.data.drawing import open_image, prepare
-    from cnn_demo.inspect.confidence import Calibration
-    from cnn_demo.inspect.reading import read
+    from cnn_demo.datasets.specs import get_spec
+    from cnn_demo.drawing.prepare import open_image, prepare
+    from cnn_demo.prediction.calibration import Calibration
+    from cnn_demo.prediction.predictor import predict_drawing
 
     spec, files = get_spec("mnist"), write_digits(tmp_path / "in", 8)
     with torch.no_grad():
         energies = torch.cat([shipped(prepare(open_image(file), spec).input) for file in files]).logsumexp(1)
     calibration = Calibration(0.02, float(energies.median()), 100, 0.02)
-    calibration.save(checkpoints.SHIPPED / "calibration.json")
+    calibration.save(load.SHIPPED / "calibration.json")
     assert main(["predict", str(tmp_path / "in"), "--json"]) == 0
     result = last_json(capsys)
     assert result["calibrated"]
     for file, row in zip(files, result["predictions"], strict=True):
-        verdict = read(shipped, prepare(open_image(file), spec), spec, calibration).verdict
+        verdict = predict_drawing(shipped, prepare(open_image(file), spec), spec, calibration).verdict
         assert row["verdict"] == verdict.kind
         assert row["probabilities"] == pytest.approx(verdict.probabilities, abs=1e-5)
         assert (row["label"], row["runner_up"]) == (str(verdict.top), str(verdict.runner_up))
     assert len({row["verdict"] for row in result["predictions"]}) > 1
     # A probability that would be rounded to 1 is not called certain.
-    dataclasses.replace(calibration, temperature=1e-5).save(checkpoints.SHIPPED / "calibration.json")
+    dataclasses.replace(calibration, temperature=1e-5).save(load.SHIPPED / "calibration.json")
     assert main(["predict", str(files[0])]) == 0
     word = result["predictions"][0]["verdict"].replace("_", " ")
     assert capsys.readouterr().out.strip().split("\t")[-2:] == [">99.9%", word]

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnn_demo.data import get_spec
-from cnn_demo.data.drawing import prepare
+from cnn_demo.datasets.specs import get_spec
+from cnn_demo.drawing.prepare import prepare
 from cnn_demo.inspect.attribution import METHODS, Preparation, attribute, enlarge, last_convolution
-from cnn_demo.models import create_model
+from cnn_demo.models.registry import create_model
 
 SPEC = get_spec("mnist-mini")
 

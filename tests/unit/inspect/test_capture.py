@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 
 from cnn_demo.inspect.capture import capture, private_shell
-from cnn_demo.models import create_model, list_models
+from cnn_demo.models.registry import MODELS, create_model
 
 
 def hooks(model: nn.Module) -> int:
@@ -21,7 +21,7 @@ def hooks(model: nn.Module) -> int:
     )
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in list_models()])
+@pytest.mark.parametrize("name", [spec.name for spec in MODELS])
 def test_values_equal_hooks_of_pytorch(name: str) -> None:
     torch.manual_seed(0)
     model = create_model(name).eval()
@@ -181,8 +181,9 @@ def test_watch_until_and_replay() -> None:
     x = torch.randn(2, 1, 28, 28)
     with capture(model) as maps, torch.no_grad():
         without = maps(x, watch={"relu1": lambda value: value * 0})
-        bias_only = model.fc2(model.relu3(model.fc1(model.pool2(model.relu2(model.conv2(
-            torch.zeros(2, 32, 14, 14)))).flatten(1))))  # fmt: skip
+        bias_only = model.fc2(
+            model.relu3(model.fc1(model.pool2(model.relu2(model.conv2(torch.zeros(2, 32, 14, 14)))).flatten(1)))
+        )
         assert torch.allclose(without, bias_only)
         pooled = maps(x, until="pool1")
         assert torch.equal(pooled, model.pool1(model.relu1(model.conv1(x))))

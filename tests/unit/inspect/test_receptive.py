@@ -11,7 +11,7 @@ from torchvision.models import mobilenet_v3_small, resnet18
 
 from cnn_demo.inspect.architecture import layers, response
 from cnn_demo.inspect.capture import capture
-from cnn_demo.models import count_parameters, create_model, list_models
+from cnn_demo.models.registry import MODELS, count_parameters, create_model
 
 
 class Branches(nn.Module):
@@ -51,7 +51,7 @@ def gradient_window(gradient: torch.Tensor) -> tuple[int, int, int, int]:
 
 
 CASES = {
-    **{spec.name: (lambda name=spec.name: create_model(name), (1, 28, 28)) for spec in list_models()},
+    **{spec.name: (lambda name=spec.name: create_model(name), (1, 28, 28)) for spec in MODELS},
     "branches": (Branches, (1, 23, 30)),
     "resnet18 of torchvision": (resnet18, (3, 64, 64)),
     "mobilenet": (mobilenet_v3_small, (3, 48, 48)),
@@ -119,7 +119,7 @@ def test_textbook_receptive_field_of_resnet18() -> None:
     assert sum(layer.multiply_adds for layer in found.values()) / 1e9 == pytest.approx(1.814, abs=0.001)
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in list_models()])
+@pytest.mark.parametrize("name", [spec.name for spec in MODELS])
 def test_every_parameter_is_counted_once(name: str) -> None:
     model = create_model(name, channels=3, size=32)
     expected = count_parameters(model)

@@ -14,10 +14,10 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from cnn_demo import plots
-from cnn_demo.inspect.scene import Scene, Shown, colours_of, in_browser, look, pack
-from cnn_demo.inspect.tiles import SEQUENTIAL, tile
-from cnn_demo.models import create_model
+from cnn_demo.inspect.scene import Scene, Shown, colors_of, in_browser, pack, run_scene
+from cnn_demo.models.registry import create_model
+from cnn_demo.plots import figures as plots
+from cnn_demo.plots.tiles import SEQUENTIAL, tile
 
 ALL = ("conv", "norm", "activation", "pool", "add")
 
@@ -44,7 +44,7 @@ def model() -> nn.Module:
 @pytest.fixture
 def scene(model: nn.Module) -> Scene:
     image = np.random.default_rng(0).integers(0, 256, (1, 28, 28), dtype=np.uint8)
-    return look(model, image, torch.from_numpy(image)[None] / 255)
+    return run_scene(model, image, torch.from_numpy(image)[None] / 255)
 
 
 def test_everything_of_a_small_network_is_sent_as_it_is(model: nn.Module, scene: Scene) -> None:
@@ -73,7 +73,7 @@ def test_large_networks_travel_as_bytes() -> None:
     torch.manual_seed(0)
     model = create_model("resnet18").eval()
     image = np.random.default_rng(0).integers(0, 256, (1, 28, 28), dtype=np.uint8)
-    scene = look(model, image, torch.from_numpy(image)[None] / 255)
+    scene = run_scene(model, image, torch.from_numpy(image)[None] / 255)
     data = pack(scene, Shown(("conv",)))
     header, array = unpack(data)
     assert not header["whole"]
@@ -110,9 +110,12 @@ def test_orders_scales_dead_and_silent(scene: Scene) -> None:
     assert np.allclose(np.array(layers["relu2"]["limits"])[:, 1], maps.max((1, 2)))
     high = np.abs(scene.values("conv2")).max((1, 2))
     assert np.allclose(layers["conv2"]["limits"], np.stack([-high, high], 1))
-    assert [colours_of(scene.layer(name)) for name in ("conv1", "relu1", "pool1", "fc2")] == [
-        "diverging", "sequential", "sequential", "diverging",
-    ]  # fmt: skip
+    assert [colors_of(scene.layer(name)) for name in ("conv1", "relu1", "pool1", "fc2")] == [
+        "diverging",
+        "sequential",
+        "sequential",
+        "diverging",
+    ]
 
 
 def test_means_and_names(scene: Scene) -> None:
@@ -130,6 +133,6 @@ def test_figure_for_a_lecture(scene: Scene, note: str) -> None:
     assert picture.width == 1600
     svg = plots.figure_bytes(figure, "svg").decode()
     assert svg.lstrip().startswith("<?xml")
-    assert len(figure.axes) == (1 if note else 2)  # with or without a colour bar
+    assert len(figure.axes) == (1 if note else 2)  # with or without a color bar
     assert figure.axes[0].get_title() == "relu1: 32 maps"
     assert [text.get_text() for text in figure.axes[0].texts] == [str(i) for i in range(32)]

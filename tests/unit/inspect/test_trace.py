@@ -14,7 +14,7 @@ from torchvision.models import mobilenet_v3_small, resnet18
 from cnn_demo.inspect.capture import capture
 from cnn_demo.inspect.steps import ConvStep, LinearStep, PoolStep, SoftmaxStep
 from cnn_demo.inspect.trace import trace, trace_unit
-from cnn_demo.models import create_model, list_models
+from cnn_demo.models.registry import MODELS, create_model
 
 
 class Zoo(nn.Module):
@@ -46,7 +46,7 @@ class Zoo(nn.Module):
         return self.last(torch.sigmoid(self.head(x.view(x.size(0), -1))))
 
 
-def randomised(model: nn.Module) -> nn.Module:
+def randomized(model: nn.Module) -> nn.Module:
     """Running statistics, weights and biases away from their starting values."""
     generator = torch.Generator().manual_seed(3)
     for module in model.modules():
@@ -60,13 +60,15 @@ def randomised(model: nn.Module) -> nn.Module:
 
 
 CASES = {
-    **{spec.name: (lambda name=spec.name: create_model(name), (1, 28, 28)) for spec in list_models()},
-    **{f"{spec.name} in colour": (lambda name=spec.name: create_model(name, channels=3, size=32), (3, 32, 32))
-       for spec in list_models()},
+    **{spec.name: (lambda name=spec.name: create_model(name), (1, 28, 28)) for spec in MODELS},
+    **{
+        f"{spec.name} in color": (lambda name=spec.name: create_model(name, channels=3, size=32), (3, 32, 32))
+        for spec in MODELS
+    },
     "resnet18 of torchvision": (resnet18, (3, 64, 64)),
     "mobilenet": (mobilenet_v3_small, (3, 40, 40)),
     "zoo": (Zoo, (4, 29, 34)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -74,7 +76,7 @@ CASES = {
 def test_every_step_equals_pytorch(case: str, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     build, shape = CASES[case]
-    model = randomised(build()).to(dtype)
+    model = randomized(build()).to(dtype)
     image = torch.randn(1, *shape, dtype=dtype)
     choose = random.Random(1)
     taken = 0
@@ -132,8 +134,9 @@ def test_head_lists_contributions_and_softmax() -> None:
     assert isinstance(linear, LinearStep)
     assert isinstance(softmax, SoftmaxStep)
     logits = model(image)[0].detach()
-    features = model.relu3(model.fc1(torch.flatten(model.pool2(model.relu2(model.conv2(
-        model.pool1(model.relu1(model.conv1(image)))))), 1)))[0].detach()  # fmt: skip
+    features = model.relu3(
+        model.fc1(torch.flatten(model.pool2(model.relu2(model.conv2(model.pool1(model.relu1(model.conv1(image)))))), 1))
+    )[0].detach()
     products = features * model.fc2.weight[4].detach()
     order = products.abs().topk(5).indices
     assert list(linear.index) == order.tolist()

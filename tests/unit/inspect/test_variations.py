@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from cnn_demo.data import get_spec, load_dataset
-from cnn_demo.data.drawing import prepare, stage_inputs
-from cnn_demo.inspect.confidence import Calibration
-from cnn_demo.inspect.moving import Motion, move
-from cnn_demo.inspect.reading import read
+from cnn_demo.datasets.load import load_dataset
+from cnn_demo.datasets.specs import get_spec
+from cnn_demo.drawing.prepare import prepare, stage_inputs
+from cnn_demo.inspect.motion import Motion, move_image
 from cnn_demo.inspect.variations import ANGLES, Variation, probabilities, vary
-from cnn_demo.models import create_model
+from cnn_demo.models.registry import create_model
+from cnn_demo.prediction.calibration import Calibration
+from cnn_demo.prediction.predictor import predict_drawing
 
 SPEC = get_spec("mnist-mini")
 
@@ -43,7 +44,7 @@ def test_quarter_turns_and_whole_shifts_are_exact(digit: torch.Tensor) -> None:
 
 def test_it_moves_as_the_feature_maps_page_does(digit: torch.Tensor) -> None:
     ours = vary(digit, [Variation(angle=25, right=1.5, down=-2, scale=1.3)])[0]
-    theirs = move((digit * 255).to(torch.uint8), Motion(angle=25, right=1.5, down=-2, scale=1.3)).float() / 255
+    theirs = move_image((digit * 255).to(torch.uint8), Motion(angle=25, right=1.5, down=-2, scale=1.3)).float() / 255
     assert (ours - theirs).abs().max() <= 1 / 255
 
 
@@ -83,7 +84,7 @@ def test_a_reading_is_the_models_own_answer_at_every_stage(model: nn.Module, dig
     pad = np.kron((digit[0] * 255).to(torch.uint8).numpy(), np.ones((10, 10), np.uint8))
     drawing = prepare(pad, SPEC)
     calibration = Calibration(temperature=1.7, threshold=-100, digits=1, false_alarms=0)
-    reading = read(model, drawing, SPEC, calibration)
+    reading = predict_drawing(model, drawing, SPEC, calibration)
     inputs = stage_inputs(drawing, SPEC)
     assert len(reading.stages) == len(drawing.stages)
     for picture, said in zip(inputs, reading.stages, strict=True):
@@ -95,6 +96,6 @@ def test_a_reading_is_the_models_own_answer_at_every_stage(model: nn.Module, dig
 
 
 def test_an_empty_pad_is_no_digit(model: nn.Module) -> None:
-    reading = read(model, prepare(np.zeros((280, 280, 4), np.uint8), SPEC), SPEC)
+    reading = predict_drawing(model, prepare(np.zeros((280, 280, 4), np.uint8), SPEC), SPEC)
     assert reading.verdict.kind == "empty"
     assert reading.stages == ()

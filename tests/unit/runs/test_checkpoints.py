@@ -12,20 +12,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cnn_demo.config import TrainConfig
-from cnn_demo.models import create_model
-from cnn_demo.runs import checkpoints
-from cnn_demo.runs.checkpoints import (
-    CheckpointUnreadable,
-    load_folder,
-    load_model,
-    load_snapshot,
-    save_checkpoint,
-    state_dict_pt,
-)
+from cnn_demo.models.registry import create_model
+from cnn_demo.prediction.load import load_folder
+from cnn_demo.runs.checkpoints import load_model
 from cnn_demo.runs.recorder import Recorder
 from cnn_demo.runs.store import Store
-from cnn_demo.training import Snapshot
+from cnn_demo.settings.config import TrainConfig
+from cnn_demo.training import snapshot as files
+from cnn_demo.training.events import Snapshot
+from cnn_demo.training.snapshot import CheckpointUnreadable, load_snapshot, save_checkpoint, state_dict_pt
 
 
 def snapshot(step: int = 5, model: str = "cnn") -> Snapshot:
@@ -117,11 +112,11 @@ def test_full_disk_leaves_nothing_behind_and_the_old_one_intact(
         calls.append(path)
         if len(calls) == 2:
             Path(path).write_bytes(b"x" * 1000)
-            raise checkpoints.SafetensorError("I/O error: No space left on device (os error 28)")
+            raise files.SafetensorError("I/O error: No space left on device (os error 28)")
         return save(tensors, path)
 
-    save = checkpoints.save_file
-    monkeypatch.setattr(checkpoints, "save_file", full)
+    save = files.save_file
+    monkeypatch.setattr(files, "save_file", full)
     with pytest.raises(OSError, match="No space left") as caught:
         save_checkpoint(folder, snapshot(2))
     assert caught.value.errno == errno.ENOSPC

@@ -9,19 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_networks import put_checkpoint
 
-from cnn_demo.config import ConfigError, TrainConfig
-from cnn_demo.data import Dataset, Resident, Split, get_spec, load_dataset
-from cnn_demo.data.collection import Collection
+from cnn_demo.datasets.device_dataset import DeviceDataset
+from cnn_demo.datasets.load import Dataset, load_dataset
+from cnn_demo.datasets.specs import get_spec
+from cnn_demo.datasets.splits import Split
 from cnn_demo.runs import finetune, recorder
 from cnn_demo.runs.checkpoints import load_model
+from cnn_demo.runs.collection import Collection
 from cnn_demo.runs.recorder import claim_own
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.runs.worker import execute
-from cnn_demo.training import Progress, evaluate, fit
+from cnn_demo.settings.config import ConfigError, TrainConfig
+from cnn_demo.training.evaluate import evaluate
+from cnn_demo.training.events import Progress
 from cnn_demo.training.learner import COLLECTION_SHARE, repeated
+from cnn_demo.training.loop import fit
+from tests.made_networks import put_checkpoint
 
 SPEC = get_spec("mnist-mini")
 NAME = "abcdefghjkmn"
@@ -35,7 +40,7 @@ def small() -> Dataset:
 
 @pytest.fixture(autouse=True)
 def _small_and_quick(monkeypatch: pytest.MonkeyPatch, small: Dataset) -> None:
-    monkeypatch.setattr("cnn_demo.data.load_dataset", lambda *_, **__: small, raising=False)
+    monkeypatch.setattr("cnn_demo.datasets.load.load_dataset", lambda *_, **__: small, raising=False)
     monkeypatch.setattr(recorder, "WISH_SECONDS", 0.0)
 
 
@@ -109,7 +114,7 @@ def test_before_and_after_are_what_evaluation_says(
 ) -> None:
     run = run_it(store, config_of(origin[0]))
     assert run.state is RunState.FINISHED, run.error_detail
-    report = finetune.read(store, run.id)
+    report = finetune.load_report(store, run.id)
     assert report is not None
     assert (report.dataset, report.origin) == ("mnist-mini", "mnist-mini")
     after = load_model(store, run.id).model
@@ -120,12 +125,12 @@ def test_before_and_after_are_what_evaluation_says(
         (report.drawings_before, origin[1], own),
         (report.drawings_after, after, own),
     ):
-        expected = evaluate(model, Resident(split, SPEC, "cpu"))
+        expected = evaluate(model, DeviceDataset(split, SPEC, "cpu"))
         assert score is not None
         assert (score.accuracy, score.n) == (pytest.approx(expected.accuracy), expected.n)
     assert report.test_after == finetune.Score(pytest.approx(run.test_accuracy), run.test_n)
     assert report.drawings_after.accuracy == 1.0  # three drawings, each seen dozens of times
-    assert finetune.read(store, origin[0].id) is None
+    assert finetune.load_report(store, origin[0].id) is None
 
 
 def test_resume_is_exact_though_collection_and_origin_are_gone(
@@ -149,7 +154,7 @@ def test_resume_is_exact_though_collection_and_origin_are_gone(
     assert done.state is RunState.FINISHED, done.error_detail
     expected, found = (load_model(store, r.id).model.state_dict() for r in (whole, done))
     assert all(torch.equal(value, found[name]) for name, value in expected.items())
-    assert finetune.read(store, done.id) == finetune.read(store, whole.id)
+    assert finetune.load_report(store, done.id) == finetune.load_report(store, whole.id)
 
 
 def test_what_is_missing_is_named(store: Store, origin: tuple[Run, torch.nn.Module], drawings: Collection) -> None:
@@ -169,10 +174,14 @@ def test_what_is_missing_is_named(store: Store, origin: tuple[Run, torch.nn.Modu
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("init", "a b"), ("init", "run@"), ("init", "../x"),
-        ("collection", "short"), ("collection", "../../etc/pw"), ("collection", 1),
+        ("init", "a b"),
+        ("init", "run@"),
+        ("init", "../x"),
+        ("collection", "short"),
+        ("collection", "../../etc/pw"),
+        ("collection", 1),
     ],
-)  # fmt: skip
+)
 def test_names_are_validated(field: str, value: object) -> None:
     with pytest.raises(ConfigError) as caught:
         TrainConfig(**{field: value})
@@ -182,4 +191,4 @@ def test_names_are_validated(field: str, value: object) -> None:
 def test_a_damaged_report_is_no_report(store: Store, make_run: Callable[..., Run], tmp_path: Path) -> None:
     run = make_run("finished")
     (store.folder(run.id) / finetune.REPORT).write_text('{"dataset": "mnist"}')
-    assert finetune.read(store, run.id) is None
+    assert finetune.load_report(store, run.id) is None

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from cnn_demo.config import ConfigError, TrainConfig
 from cnn_demo.runs import queue
 from cnn_demo.runs.home import runs_home
 from cnn_demo.runs.recorder import Recorder, StoreControl, claim, claim_own
 from cnn_demo.runs.records import RunBusy, RunNotFound, RunNotResumable, RunState
 from cnn_demo.runs.store import Store
-from cnn_demo.training import EpochEnd, EvalResult, Progress, Started, StepMetrics
+from cnn_demo.settings.config import ConfigError, TrainConfig
+from cnn_demo.training.events import EpochEnd, EvalResult, Progress, Started, StepMetrics
 
 
 def steps(first: int, last: int, per_epoch: int = 4) -> Progress:

@@ -16,13 +16,13 @@ import psutil
 import pytest
 import torch
 
-from cnn_demo.config import TrainConfig
-from cnn_demo.data import DatasetUnavailable
+from cnn_demo.datasets.download import DatasetUnavailable
 from cnn_demo.runs import launcher, queue, worker
-from cnn_demo.runs.checkpoints import load_snapshot
 from cnn_demo.runs.recorder import claim
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import TrainConfig
+from cnn_demo.training.snapshot import load_snapshot
 
 CONFIG = TrainConfig(batch_size=250, epochs=2, device="cpu", schedule="cosine")  # 32 steps an epoch
 PATIENCE = 120.0
@@ -147,7 +147,7 @@ def test_pause_resume_stop_and_the_next_in_line(store: Store) -> None:
 def test_the_launching_process_may_die(store: Store) -> None:
     code = (
         "from cnn_demo.runs import launcher; from cnn_demo.runs.store import Store;"
-        "from cnn_demo.config import TrainConfig;"
+        "from cnn_demo.settings.config import TrainConfig;"
         "print(launcher.launch(Store(), TrainConfig(batch_size=500, epochs=1, device='cpu')).id)"
     )
     run_id = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
@@ -265,7 +265,7 @@ def test_no_readable_checkpoint_is_said_not_started_over(store: Store) -> None:
 
 
 def test_folder_deleted_in_mid_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cnn_demo.training import Progress
+    from cnn_demo.training.events import Progress
 
     run = store.create(CONFIG)
     done = work(store, lambda e: isinstance(e, Progress) and shutil.rmtree(store.folder(run.id), ignore_errors=True))
@@ -279,7 +279,7 @@ def test_missing_data_set_carries_the_way_out(store: Store, monkeypatch: pytest.
     def no_network(*_args, **_options):
         raise DatasetUnavailable("mnist", "network", "no mirror answered", root=tmp_path / "nothing")
 
-    monkeypatch.setattr("cnn_demo.data.load_dataset", no_network, raising=False)
+    monkeypatch.setattr("cnn_demo.datasets.load.load_dataset", no_network, raising=False)
     run = run_here(store, CONFIG.replace(dataset="mnist"))
     assert (run.state, run.error_kind) == (RunState.FAILED, "dataset_unavailable")
     assert run.hint["files"]

@@ -6,9 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cnn_demo.data import Resident, Split, load_dataset
-from cnn_demo.models import create_model
-from cnn_demo.training import evaluate, predict_logits
+from cnn_demo.datasets.device_dataset import DeviceDataset
+from cnn_demo.datasets.load import load_dataset
+from cnn_demo.datasets.splits import Split
+from cnn_demo.models.registry import create_model
+from cnn_demo.training.evaluate import evaluate, predict_logits
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def setting():
 
 def test_loss_and_accuracy_agree_with_functional(setting) -> None:
     model, split, spec = setting
-    result = evaluate(model, Resident(split, spec, "cpu"), batch_size=50)
+    result = evaluate(model, DeviceDataset(split, spec, "cpu"), batch_size=50)
     x = (split.images.float() / 255 - 0.1307) / 0.3081
     with torch.no_grad():
         model.eval()
@@ -35,7 +37,7 @@ def test_loss_and_accuracy_agree_with_functional(setting) -> None:
 def test_mode_is_restored_also_after_an_error(setting) -> None:
     model, split, spec = setting
     model.train()
-    evaluate(model, Resident(split, spec, "cpu"))
+    evaluate(model, DeviceDataset(split, spec, "cpu"))
     assert model.training
 
     class Broken(torch.nn.Module):
@@ -48,21 +50,24 @@ def test_mode_is_restored_also_after_an_error(setting) -> None:
 
     broken = Broken().train()
     with pytest.raises(RuntimeError, match="broken"):
-        evaluate(broken, Resident(split, spec, "cpu"))
+        evaluate(broken, DeviceDataset(split, spec, "cpu"))
     assert broken.training
 
 
 def test_an_empty_split_is_refused(setting) -> None:
     model, split, spec = setting
     with pytest.raises(ValueError, match="empty"):
-        evaluate(model, Resident(Split(split.images[:0], split.labels[:0]), spec, "cpu"))
+        evaluate(model, DeviceDataset(Split(split.images[:0], split.labels[:0]), spec, "cpu"))
 
 
 def test_progress_reaches_the_end(setting) -> None:
     model, split, spec = setting
     told = []
     evaluate(
-        model, Resident(split, spec, "cpu"), batch_size=100, progress=lambda done, total: told.append((done, total))
+        model,
+        DeviceDataset(split, spec, "cpu"),
+        batch_size=100,
+        progress=lambda done, total: told.append((done, total)),
     )
     assert told == [(100, 233), (200, 233), (233, 233)]
 
@@ -70,7 +75,7 @@ def test_progress_reaches_the_end(setting) -> None:
 def test_logits_are_in_order(setting) -> None:
     model, split, spec = setting
     model.eval()
-    logits = predict_logits(model, Resident(split, spec, "cpu"), batch_size=64)
-    one = Resident(Split(split.images[130:131], split.labels[130:131]), spec, "cpu")
+    logits = predict_logits(model, DeviceDataset(split, spec, "cpu"), batch_size=64)
+    one = DeviceDataset(Split(split.images[130:131], split.labels[130:131]), spec, "cpu")
     torch.testing.assert_close(logits[130:131], predict_logits(model, one), rtol=1e-4, atol=1e-5)
     model.train()

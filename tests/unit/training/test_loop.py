@@ -8,27 +8,28 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cnn_demo.config import ConfigError, TrainConfig
-from cnn_demo.data import NO_CLASS, Dataset, Split, augment, load_dataset, normalise
-from cnn_demo.data.strokes import synthesize_signs
-from cnn_demo.models import create_model
-from cnn_demo.training import (
+from cnn_demo.datasets.device_dataset import normalize
+from cnn_demo.datasets.load import Dataset, load_dataset
+from cnn_demo.datasets.splits import NO_CLASS, Split
+from cnn_demo.handwriting.strokes import synthesize_outliers
+from cnn_demo.models.registry import create_model
+from cnn_demo.settings.config import ConfigError, TrainConfig
+from cnn_demo.training import augmentation as augment
+from cnn_demo.training.control import Control
+from cnn_demo.training.errors import OutOfMemory, ResumeError, TrainingDiverged
+from cnn_demo.training.events import (
     CheckpointDue,
-    Control,
     EpochEnd,
     Finished,
     LrChanged,
-    OutOfMemory,
     Paused,
     Progress,
     Resumed,
-    ResumeError,
     Snapshot,
     Started,
-    TrainingDiverged,
-    fit,
 )
 from cnn_demo.training.learner import outlier_exposure
+from cnn_demo.training.loop import fit
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_a_running_mean_is_what_is_kept_and_judged(tiny: Dataset) -> None:
         keep = min(0.3, (1 + step) / (10 + step))
         mean = {name: keep * mean[name] + (1 - keep) * value for name, value in plain[step].weights.items()}
     for name, value in mean.items():
-        # The optimiser goes its way as if nobody took a mean.
+        # The optimizer goes its way as if nobody took a mean.
         assert torch.equal(averaged[6].optimizer[f"{name}.moved"], plain[6].weights[name])
         torch.testing.assert_close(averaged[6].weights[name].double(), value, rtol=1e-5, atol=1e-7)
     model = create_model("cnn").eval()
@@ -261,9 +262,8 @@ def test_divergence_names_step_and_rate(tiny: Dataset) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def _models():
     """Two models that misbehave on purpose, for this module only."""
-    from cnn_demo.models import registry
+    from cnn_demo.models.registry import MODELS
 
-    @registry.register("blow-up", title="Grows without bound")
     def blow_up(channels: int, size: int, classes: int) -> torch.nn.Module:
         class BlowUp(torch.nn.Module):
             def __init__(self) -> None:
@@ -275,7 +275,6 @@ def _models():
 
         return BlowUp()
 
-    @registry.register("hungry", title="Wants memory for more than 20 samples at once")
     def hungry(channels: int, size: int, classes: int) -> torch.nn.Module:
         class Hungry(torch.nn.Sequential):
             def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -285,9 +284,11 @@ def _models():
 
         return Hungry(torch.nn.Flatten(), torch.nn.Linear(channels * size * size, classes))
 
+    MODELS.add("blow-up", "Grows without bound", blow_up)
+    MODELS.add("hungry", "Wants memory for more than 20 samples at once", hungry)
     yield
     for name in ("blow-up", "hungry"):
-        del registry._MODELS[name]
+        MODELS.remove(name)
 
 
 def test_out_of_memory_says_which_batch_fits(tiny: Dataset) -> None:
@@ -363,10 +364,10 @@ def test_a_run_on_handwriting_learns_that_not_all_is_a_digit(monkeypatch: pytest
     data = load_dataset("mnist-mini")
     few = Dataset(data.spec, data.train.take(torch.arange(1500)), data.test.take(torch.arange(50)))
     config = TrainConfig(device="cpu", epochs=3, augment="handwriting", lr=2e-3, compile="off")
-    images = normalise(synthesize_signs(200, 3, "calibration"), data.spec)
+    images = normalize(synthesize_outliers(200, 3, "calibration"), data.spec)
     sure = {}
     for share in (0.0, 0.3):
-        monkeypatch.setattr(augment, "SIGNS", share)
+        monkeypatch.setattr(augment, "OUTLIERS", share)
         events, snapshots = train(config, few)
         assert 0.3 < next(e for e in reversed(events) if isinstance(e, EpochEnd)).train.accuracy <= 1
         model = create_model("cnn").eval()

@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from cnn_demo.ui.i18n import _
+from cnn_demo.ui.shared.i18n import _
 
 _FOLDER = Path(__file__).resolve().parent
 
@@ -52,7 +52,7 @@ def board(trace: dict[str, Any], table: Sequence[Sequence[int]], classes: Sequen
 
     Args:
         trace: ``Trace.plain()``.
-        table: the diverging colour map, 256 × RGB.
+        table: the diverging color map, 256 × RGB.
         classes: names for the softmax.
         key: of the component.
     """
@@ -65,7 +65,7 @@ def kind_titles() -> dict[str, str]:
     return {
         "input": _("Input"),
         "conv": _("Convolution"),
-        "norm": _("Normalisation"),
+        "norm": _("Normalization"),
         "activation": _("Activation"),
         "pool": _("Pooling"),
         "linear": _("Linear layer"),

@@ -31,8 +31,8 @@ function brief(value) {
 }
 
 function shade(table, value, limit) {
-  const colour = table[Math.max(0, Math.min(255, Math.round((limit ? value / limit : 0) * 127.5 + 127.5)))];
-  const [r, g, b] = [colour & 255, (colour >> 8) & 255, (colour >> 16) & 255];
+  const color = table[Math.max(0, Math.min(255, Math.round((limit ? value / limit : 0) * 127.5 + 127.5)))];
+  const [r, g, b] = [color & 255, (color >> 8) & 255, (color >> 16) & 255];
   return `background:rgb(${r},${g},${b});color:${0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#111" : "#fff"}`;
 }
 

@@ -8,10 +8,10 @@ function readScene(bytes) {
     kind === "u1" ? new Uint8Array(body, offset, count) : new Float32Array(body, offset, count);
   scene.byName = new Map(scene.layers.map((layer) => [layer.name, layer]));
   scene.pixels = scene.array(scene.image);
-  scene.colours = {};
+  scene.colors = {};
   for (const name of ["sequential", "diverging"]) {
     const table = scene.array(scene.tables[name]);
-    scene.colours[name] = Uint32Array.from({ length: 256 }, (_, i) =>
+    scene.colors[name] = Uint32Array.from({ length: 256 }, (_, i) =>
       (255 << 24) | (table[3 * i + 2] << 16) | (table[3 * i + 1] << 8) | table[3 * i]); // ABGR in memory is RGBA
   }
   return scene;

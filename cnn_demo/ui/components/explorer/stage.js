@@ -52,34 +52,34 @@ class Stage {
     this.element = make("div", { class: "stage", "aria-label": label, "data-layer": layer.name }, this.picture, this.sheet);
   }
 
-  draw(place, grey) {
+  draw(place, gray) {
     const { scene, layer } = this;
     this.place = place;
     for (const canvas of [this.picture, this.sheet]) { canvas.width = place.width; canvas.height = place.height; }
     const numbers = valuesOf(scene, layer);
     const [, height, breadth] = extent(layer);
-    const colours = scene.colours[layer.colours ?? (layer.low < 0 ? "diverging" : "sequential")];
+    const colors = scene.colors[layer.colors ?? (layer.low < 0 ? "diverging" : "sequential")];
     const image = new ImageData(place.width, place.height);
     const out = new Uint32Array(image.data.buffer);
     this.order.forEach((channel, i) => {
       const [low, high] = this.ends(channel);
       const gain = high > low ? 255 / (high - low) : 0;
-      const flat = layer.colours === "diverging" ? 128 : 0;
+      const flat = layer.colors === "diverging" ? 128 : 0;
       const left = (i % place.columns) * place.stepX, top = Math.floor(i / place.columns) * place.stepY;
       for (let y = 0; y < height; y++) {
         const start = (top + y * place.zoom) * place.width + left;
         for (let x = 0; x < breadth; x++) {
           const value = numbers[(channel * height + y) * breadth + x];
-          const colour = colours[gain ? Math.max(0, Math.min(255, Math.round((value - low) * gain))) : flat];
-          out.fill(colour, start + x * place.zoom, start + (x + 1) * place.zoom);
+          const color = colors[gain ? Math.max(0, Math.min(255, Math.round((value - low) * gain))) : flat];
+          out.fill(color, start + x * place.zoom, start + (x + 1) * place.zoom);
         }
         for (let k = 1; k < place.zoom; k++) out.copyWithin(start + k * place.width, start, start + place.tileX);
       }
     });
     const context = this.picture.getContext("2d");
     context.putImageData(image, 0, 0);
-    this.strike(context, layer.dead, true, grey);
-    if (breadth > 1) this.strike(context, (layer.silent ?? []).filter((c) => !(layer.dead ?? []).includes(c)), false, grey);
+    this.strike(context, layer.dead, true, gray);
+    if (breadth > 1) this.strike(context, (layer.silent ?? []).filter((c) => !(layer.dead ?? []).includes(c)), false, gray);
     if (layer === scene.layers[scene.layers.length - 1]) this.write(context);
   }
 
@@ -105,9 +105,9 @@ class Stage {
   }
 
   // A cross for a dead channel, a ring for one that is silent for this image.
-  strike(context, channels, dead, grey) {
+  strike(context, channels, dead, gray) {
     const { stepX, stepY, tileX, tileY, columns } = this.place;
-    context.strokeStyle = dead ? "#ef4444" : grey;
+    context.strokeStyle = dead ? "#ef4444" : gray;
     context.lineWidth = 1.5;
     for (const channel of channels ?? []) {
       const i = this.at.get(channel);
@@ -150,20 +150,20 @@ class Stage {
     this.marked = false;
   }
 
-  markUnit({ channel, y, x }, colour) {
+  markUnit({ channel, y, x }, color) {
     const context = this.sheet.getContext("2d");
     const { zoom, tileX, tileY } = this.place;
     const [tx, ty] = this.corner(channel, 0, 0), [ux, uy] = this.corner(channel, y, x);
-    context.strokeStyle = colour;
+    context.strokeStyle = color;
     context.lineWidth = 1;
     context.strokeRect(tx - 1.5, ty - 1.5, tileX + 3, tileY + 3);
     context.beginPath();
     context.rect(ux - 0.5, uy - 0.5, zoom + 1, zoom + 1);
-    this.stroke(context, colour);
+    this.stroke(context, color);
     this.marked = true;
   }
 
-  markPatch(read, colour) {
+  markPatch(read, color) {
     const context = this.sheet.getContext("2d");
     const [, height, breadth] = extent(this.layer);
     const bottom = read.top + (read.kernel[0] - 1) * read.dilation[0] + 1;
@@ -176,16 +176,16 @@ class Stage {
       const [x, y] = this.corner(c, top, left);
       context.rect(x - 0.5, y - 0.5, w * this.place.zoom + 1, h * this.place.zoom + 1);
     }
-    this.stroke(context, colour);
+    this.stroke(context, color);
     this.marked = true;
   }
 
-  // Two lines, light in dark, so that it shows on any colour.
-  stroke(context, colour) {
+  // Two lines, light in dark, so that it shows on any color.
+  stroke(context, color) {
     const thin = Math.min(this.place.tileX, this.place.tileY) < 20;
     context.lineWidth = 3; context.strokeStyle = "rgba(0,0,0,.65)";
     if (!thin) context.stroke();
-    context.lineWidth = thin ? 1 : 1.5; context.strokeStyle = colour;
+    context.lineWidth = thin ? 1 : 1.5; context.strokeStyle = color;
     context.stroke();
   }
 }

@@ -107,7 +107,7 @@ class Explorer {
   scale(layer) {
     const strip = make("canvas", { width: 256, height: 1, "aria-hidden": "true" });
     const context = strip.getContext("2d"), image = context.createImageData(256, 1);
-    new Uint32Array(image.data.buffer).set(this.scene.colours[layer.colours]);
+    new Uint32Array(image.data.buffer).set(this.scene.colors[layer.colors]);
     context.putImageData(image, 0, 0);
     if (layer.limits.length > 1) return make("span", { class: "scale" }, strip, this.words.own_scales);
     const [low, high] = layer.limits[0];
@@ -215,7 +215,7 @@ class Explorer {
     const unit = this.pinned;
     if (!unit) return this.sums.replaceChildren();
     const trace = takeApart(this.scene, unit.layer, unit.channel, unit.y, unit.x);
-    renderTrace(this.sums, trace, this.words, this.scene.colours.diverging, this.scene.classes);
+    renderTrace(this.sums, trace, this.words, this.scene.colors.diverging, this.scene.classes);
   }
 
   current(name) {

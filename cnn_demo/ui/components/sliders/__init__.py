@@ -30,7 +30,7 @@ class Slider:
         name: of its value.
         label: for people.
         low, high: the ends, inclusive.
-        step: between neighbouring values.
+        step: between neighboring values.
         rest: where it stands before anybody moves it.
     """
 

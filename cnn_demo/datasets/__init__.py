@@ -1,0 +1,5 @@
+"""Data sets: what they are, where they come from, and how they reach the training device.
+
+May import `settings` and `locales`. `specs.py` and `files.py` import no PyTorch, so a page can ask what is here.
+Start reading in `specs.py`, then `load.py`.
+"""

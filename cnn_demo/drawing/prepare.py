@@ -1,0 +1,235 @@
+"""From a drawing, a pad picture or a photo to a network's input, with every stage kept as a picture.
+
+MNIST's digits were black-and-white scans, "size normalized to fit in a 20x20 pixel box while preserving their aspect
+ratio" with anti-aliasing, then "centered in a 28x28 image by computing the center of mass of the pixels" (LeCun,
+Cortes, Burges, the MNIST page). A drawing meets a network trained on them only if it went the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from cnn_demo.drawing.pictures import MAX_PIXELS, MAX_UPLOAD_BYTES, DrawingError, as_picture, flatten, open_image
+from cnn_demo.handwriting import ink as inks
+from cnn_demo.handwriting.ink import Gray
+from cnn_demo.locales import N_
+
+if TYPE_CHECKING:
+    from cnn_demo.datasets.specs import DatasetSpec
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_UPLOAD_BYTES",
+    "NOTES",
+    "Drawing",
+    "DrawingError",
+    "Stage",
+    "open_image",
+    "prepare",
+    "stage_inputs",
+]
+
+NOTES: dict[str, str] = {
+    "empty": N_("Nothing is drawn."),
+    "dot": N_("This is a dot, not a digit."),
+    "thin": N_("The pen is very thin for the size of the digit."),
+    "edge": N_("The drawing touches the edge and may be cut off."),
+    "tiny": N_("The drawing is very small and is enlarged."),
+    "several": N_("There seem to be several digits; one at a time is read."),
+    "speck": N_("A speck away from the digit is left out."),
+    "inverted": N_("The paper is light, so the picture is inverted."),
+    "photo": N_("Uneven light is evened out, as for a photo."),
+}
+
+_TITLES = {
+    "luminance": N_("Brightness, as it came"),
+    "ink": N_("Ink alone"),
+    "squeezed": N_("As drawn, squeezed to 28 × 28"),
+    "crop": N_("Cropped to the ink"),
+    "box": N_("Longer side 20 pixels"),
+    "centerd": N_("As MNIST was made: center of mass in the middle"),
+    "color": N_("The picture, as it came"),
+    "resized": N_("Resized for the network"),
+}
+
+_NATIVE = 32  # pictures up to this side are taken for images of a data set: nothing in them is too faint or too small
+_TINY = 0.12  # longer side of the ink, as a part of the pad's
+_THIN = 0.7  # pixels of stroke at the network's scale
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One picture on the way.
+
+    Attributes:
+        name: ``luminance``, ``ink``, ``squeezed``, ``crop``, ``box``, ``centerd``; for other data sets than digits
+            ``luminance`` or ``color``, and ``resized``.
+        title: for people, in English (translated by the pages).
+        image: ``(H, W)`` float32 in [0, 1], ink = 1 from the stage ``ink`` on; ``(H, W, 3)`` for a color data set.
+    """
+
+    name: str
+    title: str
+    image: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What :func:`prepare` made of a picture.
+
+    Attributes:
+        stages: the pictures in order; the last one is what the network sees, before normalization.
+        input: ``(1, C, H, W)`` float32, normalized by the spec.
+        empty: nothing is drawn; ``input`` is then blank.
+        notes: what people may want to know: keys of :data:`NOTES`.
+        crop: top, left, bottom, right (the last two exclusive) of the stage ``crop`` in the stage ``ink``; None where
+            there is none.
+    """
+
+    stages: tuple[Stage, ...]
+    input: Tensor
+    empty: bool
+    notes: tuple[str, ...]
+    crop: tuple[int, int, int, int] | None = None
+
+    def stage(self, name: str) -> Stage:
+        """One stage by name.
+
+        Raises:
+            KeyError: there is no such stage.
+        """
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        raise KeyError(name)
+
+
+def prepare(image: NDArray[np.generic] | Image.Image, spec: DatasetSpec, *, photo: bool | None = None) -> Drawing:
+    """Turn a picture into what a network trained on ``spec`` expects.
+
+    Digits (``spec.digits``): luminance, ink from paper of either shade, crop, 20-pixel box, center of mass to the
+    middle of 28 × 28. An MNIST image is a fixed point. Other data sets: grayscale or color, resized, not centerd.
+
+    Args:
+        image: array or Pillow image, see :func:`cnn_demo.drawing.pictures.as_picture`. The canvas' RGBA array fits.
+        spec: the data set of the network.
+        photo: whether light must be evened out; None decides by whether the paper is one shade.
+
+    Raises:
+        DrawingError: the picture cannot be used.
+    """
+    picture = flatten(as_picture(image))
+    return _digit(picture, spec, photo) if spec.digits else _plain(picture, spec)
+
+
+def stage_inputs(drawing: Drawing, spec: DatasetSpec) -> Tensor:
+    """Every stage squeezed to the network's size and normalized, to predict at each: ``(stages, C, H, W)``."""
+    return torch.cat([_to_input(_squeeze(stage.image, spec.size), spec) for stage in drawing.stages])
+
+
+def _digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawing:
+    gray = np.asarray(picture.convert("L"), dtype=np.float32) / np.float32(255)
+    paper = inks.Paper.of(gray)
+    if photo is None:
+        photo = not paper.flat
+    ink, light = inks.ink_from_photo(gray) if photo else inks.ink_from_flat(gray, paper)
+    notes = (["photo"] if photo else []) + (["inverted"] if light else [])
+    pictures = {"luminance": gray, "ink": ink, "squeezed": _squeeze(ink, spec.size)}
+    # At the size of MNIST itself every gray pixel belongs to the digit; on a pad faint ones are blur or compression.
+    faint = 0.0 if max(ink.shape) <= _NATIVE else inks.FAINT
+    if not (ink > faint).any():
+        blank = np.zeros((inks.FIELD, inks.FIELD), dtype=np.float32)
+        return _drawing({**pictures, "centerd": blank}, spec, ["empty", *notes])
+    digit, found = _inspect(ink)
+    top, left, bottom, right = inks.bounds(digit, faint)
+    crop = digit[top:bottom, left:right]
+    box = inks.fit_box(crop)
+    width = inks.stroke_width(crop)
+    if width * inks.BOX / max(crop.shape) < _THIN:
+        found.append("thin")
+    if (top == 0 or left == 0 or bottom == ink.shape[0] or right == ink.shape[1]) and max(ink.shape) > _NATIVE:
+        found.append("edge")
+    if _is_dot(crop):
+        found.append("dot")
+    elif max(crop.shape) < _TINY * max(ink.shape):
+        found.append("tiny")
+    pictures |= {"crop": crop, "box": box, "centerd": inks.center_in_field(box)}
+    return replace(_drawing(pictures, spec, found + notes), crop=(top, left, bottom, right))
+
+
+def _inspect(ink: Gray) -> tuple[Gray, list[str]]:
+    """Leave out specks far from the digit, and tell whether there are several digits."""
+    blobs = inks.Blobs.find(ink)
+    if len(blobs.area) < 2:
+        return ink, []
+    notes = []
+    main = int(blobs.area.argmax())
+    top, left, bottom, right = blobs.box[main].tolist()
+    reach = 0.3 * max(bottom - top, right - left)
+    high, wide = blobs.box[:, 2] - blobs.box[:, 0], blobs.box[:, 3] - blobs.box[:, 1]
+    apart = np.maximum(
+        np.maximum(blobs.box[:, 0] - bottom, top - blobs.box[:, 2]),
+        np.maximum(blobs.box[:, 1] - right, left - blobs.box[:, 3]),
+    )
+    small = np.maximum(high, wide) <= 0.2 * max(bottom - top, right - left)
+    specks = small & (apart > reach) & (blobs.area < 0.05 * blobs.area[main])
+    if specks.any() and max(ink.shape) > _NATIVE:
+        ink, notes = blobs.only(ink, ~specks), ["speck"]
+    tall = high >= 0.5 * high.max()
+    order = np.argsort(blobs.box[tall, 1])
+    lefts, rights = blobs.box[tall, 1][order], np.maximum.accumulate(blobs.box[tall, 3][order])
+    if (lefts[1:] > rights[:-1]).any():
+        notes.append("several")
+    return ink, notes
+
+
+def _is_dot(crop: Gray) -> bool:
+    """A filled disc: about as high as wide, and no more than its bounding circle."""
+    height, width = crop.shape
+    return max(height, width) <= 1.4 * min(height, width) and float(crop.mean()) > 0.7
+
+
+def _plain(picture: Image.Image, spec: DatasetSpec) -> Drawing:
+    mode = "L" if spec.channels == 1 else "RGB"
+    values = np.asarray(picture.convert(mode), dtype=np.float32) / np.float32(255)
+    notes = []
+    pictures = {"luminance" if mode == "L" else "color": values}
+    grown = values
+    # The gray data sets are light on black, so a light sheet is turned round; their own images never are.
+    if mode == "L" and picture.size != (spec.size, spec.size):
+        border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+        if float(np.median(border)) > 0.5:
+            grown = 1 - values
+            notes.append("inverted")
+    empty = float(values.max() - values.min()) < 1 / 255
+    return _drawing({**pictures, "resized": _squeeze(grown, spec.size)}, spec, ["empty", *notes] if empty else notes)
+
+
+def _drawing(pictures: dict[str, NDArray[np.float32]], spec: DatasetSpec, notes: list[str]) -> Drawing:
+    stages = tuple(Stage(name, _TITLES[name], image) for name, image in pictures.items())
+    return Drawing(stages, _to_input(stages[-1].image, spec), "empty" in notes, tuple(notes))
+
+
+def _squeeze(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """``(H, W)`` or ``(H, W, 3)`` resized to ``size`` × ``size``, each pixel the mean of what it covers."""
+    if image.shape[:2] == (size, size):
+        return image
+    if image.ndim == 3:
+        return np.stack([_squeeze(image[:, :, c], size) for c in range(image.shape[2])], axis=2)
+    down = max(image.shape) > size
+    filter_ = Image.Resampling.BOX if down else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(image).resize((size, size), filter_), dtype=np.float32)
+
+
+def _to_input(image: NDArray[np.float32], spec: DatasetSpec) -> Tensor:
+    pixels = torch.tensor(image)
+    pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)  # (C, H, W)
+    mean, std = torch.tensor(spec.mean).view(-1, 1, 1), torch.tensor(spec.std).view(-1, 1, 1)
+    return ((pixels - mean) / std)[None].contiguous()  # (1, C, H, W)

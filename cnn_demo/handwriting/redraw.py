@@ -1,0 +1,92 @@
+"""The digits of a data set, written again with a round pen: real people's shapes in the strokes of a pad.
+
+A digit is thinned to its middle line (Zhang and Suen, "A fast parallel algorithm for thinning digital patterns", 1984,
+with the correction of Lü and Wang, 1986, that keeps slanting lines of two pixels) and the line is drawn with a pen of
+constant width, thin or thick, as a visitor's pen on the pad is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from cnn_demo.datasets.splits import Split
+from cnn_demo.handwriting.strokes import PenVariation, to_field
+
+_FINER = 3  # thinning happens at three times the resolution, so that the line is not a staircase
+_CHUNK = 500
+
+
+def _deletions() -> tuple[Tensor, Tensor]:
+    """For each of the 256 neighborhoods, whether the first and the second half-step delete the pixel: ``(256,)`` each.
+
+    Bit i of the number is neighbor P(i + 2) of the paper: north, then clockwise.
+    """
+    tables = np.zeros((2, 256), dtype=np.uint8)
+    for code in range(256):
+        p = [code >> i & 1 for i in range(8)]
+        rises = sum(p[i] == 0 and p[(i + 1) % 8] == 1 for i in range(8))
+        north, east, south, west = p[0], p[2], p[4], p[6]
+        if 3 <= sum(p) <= 6 and rises == 1:
+            tables[0, code] = not (north and east and south) and not (east and south and west)
+            tables[1, code] = not (north and east and west) and not (north and south and west)
+    return torch.from_numpy(tables[0]), torch.from_numpy(tables[1])
+
+
+_HALF_STEPS = _deletions()
+_AROUND = ((0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0))  # north, then clockwise, in a padded picture
+
+
+def thin(masks: Tensor) -> Tensor:
+    """The middle lines of ink masks ``(N, H, W)`` uint8, 0 or 1: one pixel wide, connected as the ink was."""
+    masks = masks.clone()
+    height, width = masks.shape[-2:]
+    changed = True
+    while changed:
+        changed = False
+        for table in _HALF_STEPS:
+            padded = functional.pad(masks, (1, 1, 1, 1))
+            code = torch.zeros_like(masks)
+            for bit, (y, x) in enumerate(_AROUND):
+                code |= padded[:, y : y + height, x : x + width] << bit
+            delete = table.index_select(0, code.view(-1).int()).view(masks.shape) & masks
+            if delete.any():
+                masks -= delete
+                changed = True
+    return masks
+
+
+def middle_lines(images: Tensor) -> list[NDArray[np.float64]]:
+    """Points ``(points, 2)`` x and y on the middle lines of digits ``(N, 1, H, W)`` uint8, in pixels times three."""
+    lines = []
+    for part in images.split(_CHUNK):
+        finer = functional.interpolate(part.float(), scale_factor=_FINER, mode="bicubic", align_corners=False)
+        skeletons = thin((finer[:, 0] > 127).to(torch.uint8)).numpy()
+        lines += [np.argwhere(skeleton)[:, ::-1].astype(np.float64) for skeleton in skeletons]
+    return lines
+
+
+def redraw_with_pen(split: Split, n: int, seed: int) -> Split:
+    """Write ``n`` digits of a split again with the pens of a pad.
+
+    Args:
+        split: images ``(N, 1, 28, 28)`` uint8, white on black.
+        n: how many; at most N are made.
+        seed: decides which digits, and the pens.
+
+    Returns:
+        Images ``(n, 1, 28, 28)`` uint8 and their labels.
+    """
+    rng, hand = np.random.default_rng([seed, 5]), PenVariation()
+    chosen = split.take(np.sort(rng.permutation(len(split))[:n]))
+    images = torch.zeros_like(chosen.images)
+    for i, points in enumerate(middle_lines(chosen.images)):
+        pen, fill = rng.uniform(*hand.pen), rng.uniform(*hand.fill)
+        if len(points) > 1:
+            field = to_field([points], pen, fill, dotted=True)
+            images[i, 0] = torch.from_numpy((field * 255 + 0.5).astype(np.uint8))
+    keep = torch.nonzero(images.flatten(1).any(dim=1))[:, 0]
+    return Split(images[keep], chosen.labels[keep])

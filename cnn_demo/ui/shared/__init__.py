@@ -1,0 +1,1 @@
+"""What all pages share: frame, words, language, pickers, charts. Start reading in `layout.py`."""

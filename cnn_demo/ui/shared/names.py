@@ -1,0 +1,119 @@
+"""Names and figures for people, in the visitor's language."""
+
+from __future__ import annotations
+
+from cnn_demo.datasets.specs import DatasetSpec, get_spec
+from cnn_demo.locales import N_
+from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.theme import STATE_BADGES
+
+# The registry of models imports torch, which the server never does; a test holds this table to the registry.
+MODEL_TITLES: dict[str, str] = {"cnn": N_("Plain CNN"), "resnet18": N_("ResNet-18")}
+
+STATE_TITLES: dict[str, str] = {
+    "queued": N_("queued"),
+    "starting": N_("starting"),
+    "running": N_("running"),
+    "paused": N_("paused"),
+    "stopping": N_("stopping"),
+    "finished": N_("finished"),
+    "stopped": N_("stopped"),
+    "failed": N_("failed"),
+    "crashed": N_("crashed"),
+}
+
+# The settings of a run, by their name in TrainConfig.
+SETTING_TITLES: dict[str, str] = {
+    "dataset": N_("Data set"),
+    "model": N_("Model"),
+    "epochs": N_("Epochs"),
+    "batch_size": N_("Batch size"),
+    "lr": N_("Learning rate"),
+    "schedule": N_("Schedule"),
+    "weight_decay": N_("Weight decay"),
+    "ema": N_("Running mean of the weights"),
+    "augment": N_("Augmentation"),
+    "device": N_("Device"),
+    "precision": N_("Precision"),
+    "seed": N_("Seed"),
+    "val_fraction": N_("Validation fraction"),
+    "patience": N_("Patience"),
+    "channels_last": N_("Channels last"),
+    "compile": N_("Compile"),
+    "init": N_("Initial weights"),
+    "collection": N_("Collection of drawings"),
+}
+
+
+def setting(name: str) -> str:
+    """The title of a setting of ``TrainConfig``."""
+    return _(SETTING_TITLES.get(name, name))
+
+
+def model(name: str) -> str:
+    """The title of a model."""
+    return _(MODEL_TITLES.get(name, name))
+
+
+def spec(name: str) -> DatasetSpec | None:
+    """The spec of a data set, or None for a run whose data set this version does not know."""
+    try:
+        return get_spec(name)
+    except KeyError:
+        return None
+
+
+def dataset(name: str) -> str:
+    """The title of a data set."""
+    known = spec(name)
+    return _(known.title) if known else name
+
+
+def state(value: str) -> str:
+    """A run's state in words."""
+    return _(STATE_TITLES.get(value, value))
+
+
+def state_badge(value: str) -> str:
+    """A run's state as a small colored Markdown badge."""
+    return f":{STATE_BADGES.get(value, 'gray')}-badge[{state(value)}]"
+
+
+def accuracy(value: float | None, n: int | None) -> str:
+    """A test accuracy with its n, or "" where there is none yet."""
+    if value is None or not n:
+        return ""
+    return _("{accuracy} of {n} test images").format(accuracy=f"{value:.2%}", n=f"{n:,}")
+
+
+def accuracy_short(value: float, n: int) -> str:
+    """A test accuracy with its n where there is little room."""
+    return f"{value:.2%} (n={n:,})"
+
+
+def duration(seconds: float) -> str:
+    """A time span, rounded as a person would: "8 s", "2 min 5 s", "1 h 20 min"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return _("{s} s").format(s=whole)
+    if whole < 3600:
+        return _("{m} min {s} s").format(m=whole // 60, s=whole % 60)
+    return _("{h} h {m} min").format(h=whole // 3600, m=whole % 3600 // 60)
+
+
+def size(count: int) -> str:
+    """An amount of memory in binary units: "512 MiB", "7.8 GiB"."""
+    if count >= 2**30:
+        return f"{count / 2**30:.1f} GiB"
+    return f"{count / 2**20:.0f} MiB"
+
+
+def ago(seconds: float) -> str:
+    """How long ago something was."""
+    if seconds < 60:
+        return _("just now")
+    if seconds < 3600:
+        return _("{m} min ago").format(m=int(seconds // 60))
+    if seconds < 86_400:
+        return _("{h} h ago").format(h=int(seconds // 3600))
+    return _("{d} d ago").format(d=int(seconds // 86_400))

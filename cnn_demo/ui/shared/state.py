@@ -1,0 +1,63 @@
+"""What a link carries: choices that live in the URL and survive a change of page.
+
+Streamlit empties the query string when a visitor goes to another page. A choice kept here is remembered by the session
+too and put back, so that ``?run=...`` is there again on return and a copied address always shows what its sender saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from cnn_demo.ui.shared.i18n import _, worded
+
+_PREFIX = "url:"
+
+
+def get(name: str) -> str | None:
+    """A choice by its name in the URL: what the link says, else what this session chose last."""
+    value = st.query_params.get(name)
+    if value:
+        st.session_state[_PREFIX + name] = value
+        return value
+    value = st.session_state.get(_PREFIX + name)
+    if value:
+        st.query_params[name] = value
+    return value
+
+
+def put(name: str, value: str | None) -> None:
+    """Make a choice, or take it back with None. Works in callbacks and in the page."""
+    if value:
+        st.session_state[_PREFIX + name] = value
+        st.query_params[name] = value
+    else:
+        st.session_state.pop(_PREFIX + name, None)
+        st.query_params.pop(name, None)
+
+
+def choose_view(name: str, label: str, titles: Mapping[str, str], *, key: str) -> str:
+    """One of a few views side by side, kept in the URL; the first is the default.
+
+    Args:
+        name: its name in the URL.
+        label: what is chosen, for screen readers.
+        titles: the choices with their English titles.
+        key: where the session keeps the choice.
+    """
+    words = {choice: _(title) for choice, title in titles.items()}
+    wanted = get(name)
+    if st.session_state.get(key) not in words:
+        st.session_state[key] = wanted if wanted in words else next(iter(words))
+    st.segmented_control(
+        label,
+        list(words),
+        key=key,
+        format_func=worded(words, words.__getitem__),
+        required=True,
+        on_change=lambda: put(name, st.session_state[key]),
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    return str(st.session_state[key])

@@ -1,0 +1,1 @@
+"""The Start page. Start reading in `overview.py`."""

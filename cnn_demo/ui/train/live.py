@@ -1,0 +1,203 @@
+"""The part of the Train page that moves: progress, figures and curves of one run, every 1.5 s while it is active.
+
+What a poll costs is what a class of thirty multiplies: the store is asked for its version, and everything that depends
+on the metrics is built once a version for all viewers together.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from cnn_demo.runs import launcher
+from cnn_demo.runs.records import EpochRow, Run, RunNotFound, RunState
+from cnn_demo.runs.store import Store
+from cnn_demo.ui.shared import charts, i18n, names
+from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.markup import figure_row, table
+
+POINTS = 500
+SHOWN_EPOCHS = 20
+CHART_HEIGHT = 330
+_LOG, _SMOOTHING = "curves:log", "curves:smoothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Both charts of one run at one version, ready to send."""
+
+    loss: dict[str, Any]
+    accuracy: dict[str, Any]
+    loss_alt: str
+    accuracy_alt: str
+    epochs: str
+
+
+def show_live_view(store: Store, run: Run) -> None:
+    """The live view; it polls only while the run is active."""
+    # The first sign of life should not wait for a slow clock; later, a look every 1.5 s costs training little.
+    interval = 0.3 if run.state in (RunState.QUEUED, RunState.STARTING) else 1.5
+    st.fragment(_live, run_every=interval if run.state.active else None)(store, run.id, run.state)
+
+
+def _live(store: Store, run_id: str, painted: RunState) -> None:
+    try:
+        run = store.get(run_id)
+        if run.state is RunState.QUEUED:
+            launcher.ensure_worker(store)  # replaces one that died before it could take the run
+    except RunNotFound:
+        st.rerun()
+    except (OSError, sqlite3.Error) as error:
+        st.warning(_("The run cannot be read at the moment: {reason}").format(reason=error))
+        return  # the next poll tries again
+    if run.state is not painted:
+        st.rerun()  # the whole page: other buttons, another badge, and no timer once the run has ended
+    _progress(run)
+    if run.state.ended and not run.step:
+        return  # it never got as far as a curve
+    _figures(run)
+    curves = _curves(
+        store, run_id, run.version, charts.span(run.epoch, run.config.epochs, run.total_steps), _view(), i18n.language()
+    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _heading(_("Loss"), _("cross-entropy, in nats"))
+        st.echarts_chart(curves.loss, key=f"loss:{run_id}", height=CHART_HEIGHT, alt=curves.loss_alt)
+    with right:
+        _heading(_("Accuracy"), _("share of images recognized"))
+        st.echarts_chart(curves.accuracy, key=f"accuracy:{run_id}", height=CHART_HEIGHT, alt=curves.accuracy_alt)
+    if curves.epochs:
+        with st.expander(_("Figures by epoch"), key="run-epochs"):
+            st.markdown(curves.epochs)
+
+
+def _heading(title: str, unit: str) -> None:
+    st.markdown(f"**{title}** :small[:gray[{unit}]]")
+
+
+def _progress(run: Run) -> None:
+    done = run.step / run.total_steps if run.total_steps else 0.0
+    match run.state:
+        case RunState.QUEUED:
+            st.progress(0.0, _("Waiting for the device; place {n} in the queue.").format(n=run.queue_position or 1))
+        case RunState.STARTING:
+            st.progress(done, _starting(run))
+        case RunState.STOPPING:
+            st.progress(done, _("Stopping after this batch and saving a checkpoint…"))
+        case RunState.PAUSED:
+            st.progress(done, _("Paused.") + " " + _where(run))
+        case RunState.RUNNING:
+            left = remaining(run)
+            eta = _("{time} left").format(time=names.duration(left)) if left is not None else ""
+            st.progress(done, " · ".join(filter(None, (_where(run), eta))))
+        case RunState.FINISHED:
+            st.progress(1.0, _finished(run))
+        case _:
+            st.progress(done, _("Ended early.") + " " + _where(run))
+
+
+def _starting(run: Run) -> str:
+    activity = run.activity
+    if activity.get("doing") == "download":
+        got, total = activity.get("done") or 0, activity.get("total") or 0
+        text = _("Starting: downloading {file}").format(file=activity.get("file", ""))
+        return f"{text} · {names.size(got)} / {names.size(total)}" if total else text
+    return _("Starting: loading PyTorch and the images…")
+
+
+def _where(run: Run) -> str:
+    return _("Epoch {epoch} of {epochs} · step {step} of {steps}").format(
+        epoch=f"{run.epoch:.2f}", epochs=run.config.epochs, step=f"{run.step:,}", steps=f"{run.total_steps:,}"
+    )
+
+
+def _finished(run: Run) -> str:
+    if run.step < run.total_steps:
+        return _("Finished early: the validation loss had stopped falling.") + " " + _where(run)
+    return _("Finished.") + " " + _where(run)
+
+
+def remaining(run: Run) -> float | None:
+    """Seconds to the end at the average pace so far, or None before there is one."""
+    if not run.step or not run.train_seconds or not run.total_steps:
+        return None
+    return (run.total_steps - run.step) * run.train_seconds / run.step
+
+
+def _figures(run: Run) -> None:
+    spec = names.spec(run.config.dataset)
+    tested = _(spec.test_title) if spec else run.config.dataset
+    on_device = run.device.startswith(("cuda", "mps"))
+    figures = [
+        (_("Test accuracy"), "" if run.test_accuracy is None else f"{run.test_accuracy:.2%}"),
+        (_("Samples per second"), f"{run.samples_per_second:,.0f}" if run.samples_per_second else ""),
+        (
+            _("Device memory") if on_device else _("Memory of the worker"),
+            names.size(run.memory_bytes) if run.memory_bytes else "",
+        ),
+        (_("Time training"), names.duration(run.train_seconds) if run.train_seconds else ""),
+    ]
+    note = _("Measured on {what}: n = {n}.").format(what=tested, n=f"{run.test_n:,}") if run.test_n else ""
+    st.html(figure_row(figures, note))
+
+
+def controls() -> None:
+    """How the curves are drawn; outside the part that polls, so that it is not sent anew each time."""
+    st.session_state.setdefault(_SMOOTHING, 0.6)
+    with st.popover(_("View"), icon=":material/show_chart:"):
+        st.slider(
+            _("Smoothing"),
+            0.0,
+            0.98,
+            step=0.02,
+            key=_SMOOTHING,
+            persist_state="session",
+            help=_("The strong line is a moving average; the raw batches stay visible behind it."),
+        )
+        st.toggle(_("Logarithmic loss"), key=_LOG, persist_state="session")
+
+
+def _view() -> charts.View:
+    return charts.View(st.session_state.get(_SMOOTHING, 0.6), bool(st.session_state.get(_LOG)))
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _curves(
+    _store: Store, run_id: str, version: int, span: charts.Span, view: charts.View, language: str
+) -> Curves:  # version and language are keys: they decide what comes out
+    curve = _store.steps(run_id, points=POINTS)
+    epochs, marks = _store.epochs(run_id), _store.marks(run_id)
+    return Curves(
+        charts.curve_option("loss", curve, epochs, marks, span, view),
+        charts.curve_option("accuracy", curve, epochs, marks, span, view),
+        charts.describe("loss", curve, epochs),
+        charts.describe("accuracy", curve, epochs),
+        _epoch_table(epochs),
+    )
+
+
+def _epoch_table(epochs: list[EpochRow]) -> str:
+    """The newest epochs first; all of them are in the CSV."""
+    if not epochs:
+        return ""
+    validated = any(row.val_loss is not None for row in epochs)
+    head = [_("Epoch"), _("Step"), _("Train loss"), _("Train accuracy"), _("Test loss"), _("Test accuracy")]
+    head += [_("Validation loss"), _("Validation accuracy")] if validated else []
+    head += [_("Learning rate"), _("Seconds")]
+    rows = []
+    for row in reversed(epochs[-SHOWN_EPOCHS:]):
+        cells = [str(row.epoch), f"{row.step:,}", f"{row.train_loss:.4f}", f"{row.train_accuracy:.2%}"]
+        cells += [f"{row.test_loss:.4f}", f"{row.test_accuracy:.2%}"]
+        if validated and row.val_loss is not None and row.val_accuracy is not None:
+            cells += [f"{row.val_loss:.4f}", f"{row.val_accuracy:.2%}"]
+        rows.append([*cells, f"{row.lr:.4g}", f"{row.seconds:.1f}"])
+    text = table(head, rows)
+    last = epochs[-1]
+    counts = ((_("Train"), last.train_n), (_("Test"), last.test_n), (_("Validation"), last.val_n))
+    note = " · ".join(f"{title}: n = {n:,}" for title, n in counts if n)
+    if len(epochs) > SHOWN_EPOCHS:
+        note += " · " + _("the newest {n} epochs; all are in the CSV").format(n=SHOWN_EPOCHS)
+    return f"{text}\n\n:small[:gray[{note}]]"

@@ -1,0 +1,64 @@
+"""The runs beside the Train page: what there is, in which state, how good; a click chooses one."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cnn_demo.runs.records import Run
+from cnn_demo.runs.store import Store
+from cnn_demo.ui.shared import names, state
+from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.markup import escape
+
+PAGE = 12
+_SHOWN = "runs:shown"
+
+
+def show_run_list(store: Store, chosen: str | None) -> None:
+    """The list, which follows the runs by itself while one of them is active."""
+    active = any(run.state.active for run in store.list())
+    st.fragment(_list, run_every=2.0 if active else None)(store, chosen, active)
+
+
+def _list(store: Store, chosen: str | None, was_active: bool) -> None:
+    runs = store.list()
+    if any(run.state.active for run in runs) != was_active:
+        st.rerun()  # sets or removes the timer
+    moved = st.button(
+        _("New run"),
+        icon=":material/add:",
+        width="stretch",
+        key="runs:new",
+        disabled=chosen is None,
+        on_click=state.put,
+        args=("run", None),
+    )
+    if not runs:
+        st.caption(_("Runs appear here, the newest first. They stay when the page is closed."))
+    shown = st.session_state.get(_SHOWN, PAGE)
+    for run in runs[:shown]:
+        moved |= _row(run, run.id == chosen)
+    if len(runs) > shown:
+        more = _("{n} more").format(n=len(runs) - shown)
+        if st.button(more, key="runs:more", width="stretch", type="tertiary"):
+            st.session_state[_SHOWN] = shown + PAGE
+            st.rerun()
+    if moved:
+        st.rerun()  # the chosen run is shown outside this fragment
+
+
+def _row(run: Run, chosen: bool) -> bool:
+    with st.container(key=f"run-{'chosen' if chosen else 'row'}-{run.id}", gap=None):
+        clicked = st.button(
+            escape(run.title),
+            key=f"open-run-{run.id}",
+            type="tertiary",
+            width="stretch",
+            on_click=state.put,
+            args=("run", run.id),
+        )
+        facts = [run.config.dataset] if run.name else []  # without a name the title says it
+        if run.test_accuracy is not None and run.test_n:
+            facts.append(names.accuracy_short(run.test_accuracy, run.test_n))
+        st.markdown(f"{names.state_badge(run.state.value)} :small[:gray[{' · '.join(facts)}]]")
+    return clicked

@@ -1,0 +1,181 @@
+"""One run on the Train page: what it is, what can be done with it, and the live view below."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from cnn_demo.runs import launcher
+from cnn_demo.runs.records import Run, RunBusy, RunNotFound, RunNotResumable, RunState
+from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import ConfigError, TrainConfig
+from cnn_demo.ui.shared import names, state
+from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.markup import escape
+from cnn_demo.ui.shared.store import get_store
+from cnn_demo.ui.train import downloads, form, live, run_errors
+
+_NOTICE = "run:notice"
+# Settings that a summary names where they are not at their default.
+_WORTH_TELLING = (
+    "schedule",
+    "weight_decay",
+    "ema",
+    "augment",
+    "precision",
+    "val_fraction",
+    "patience",
+    "init",
+    "collection",
+)
+_CAN_PAUSE = (RunState.STARTING, RunState.RUNNING)
+
+
+def show_run(store: Store, run: Run) -> None:
+    """Heading, error, buttons, live view."""
+    notice = st.session_state.pop(_NOTICE, None) or form.take_problem()
+    if notice:
+        st.toast(notice, icon=":material/info:")
+    st.markdown(f"### {escape(run.title)} {names.state_badge(run.state.value)}", anchors=False)
+    st.caption(summary(run))
+    if run.error and run.state.ended:
+        run_errors.show_run_error(run, _relaunch)
+    _buttons(store, run)
+    live.show_live_view(store, run)
+
+
+def summary(run: Run) -> str:
+    """The settings of a run in a line; what is at its default and rarely changed is left out."""
+    config, default = run.config, TrainConfig()
+    parts = [
+        config.dataset,
+        names.model(config.model),
+        _("{n} epochs").format(n=config.epochs) if config.epochs != 1 else _("1 epoch"),
+        _("batch {n}").format(n=config.batch_size),
+        f"Adam {config.lr:g}",
+        _("seed {n}").format(n=config.seed),
+        run.device or config.device,
+    ]
+    if run.parameters:
+        parts.insert(2, _("{n} parameters").format(n=f"{run.parameters:,}"))
+    for field in _WORTH_TELLING:
+        value = getattr(config, field)
+        if value != getattr(default, field):
+            parts.append(f"{names.setting(field)}: {value}")
+    return escape(" · ".join(parts))
+
+
+def _buttons(store: Store, run: Run) -> None:
+    with st.container(horizontal=True, key="run-buttons"):
+        if run.state in _CAN_PAUSE:
+            _button(_("Pause"), "pause", ":material/pause:", run, store.pause)
+        if run.state is RunState.PAUSED:
+            _button(_("Resume"), "play_arrow", ":material/play_arrow:", run, store.resume, primary=True)
+        if run.state.resumable:
+            _button(_("Resume"), "restart", ":material/play_arrow:", run, _restart, primary=not run.error)
+        if run.state.active and run.state is not RunState.STOPPING:
+            _button(_("Stop"), "stop", ":material/stop:", run, store.stop)
+        if run.state in (*_CAN_PAUSE, RunState.PAUSED):
+            _rate(run)
+        if run.step:
+            downloads.show_downloads(store, run)
+            live.controls()
+        _more(run)
+
+
+def _button(label: str, key: str, icon: str, run: Run, action: Callable[[str], Any], *, primary: bool = False) -> None:
+    kind = "primary" if primary else "secondary"
+    st.button(label, key=f"{key}:{run.id}", icon=icon, type=kind, on_click=_do, args=(action, run.id))  # type: ignore[arg-type]
+
+
+def _do(action: Callable[..., Any], *args: Any) -> None:
+    """Run an action of the store in a callback; what it refuses is said, not raised."""
+    try:
+        action(*args)
+    except RunNotFound:
+        st.session_state[_NOTICE] = _("This run was deleted meanwhile.")
+    except RunBusy:
+        st.session_state[_NOTICE] = _("This run is active: stop it first.")
+    except RunNotResumable:
+        st.session_state[_NOTICE] = _("This run has finished: nothing is left to do.")
+    except ConfigError as error:
+        st.session_state[_NOTICE] = form.say(error)
+    except (OSError, sqlite3.Error) as error:
+        st.session_state[_NOTICE] = _("That did not work: {reason}").format(reason=error)
+
+
+def _restart(run_id: str) -> None:
+    store = get_store()
+    store.resume(run_id)
+    launcher.ensure_worker(store)
+
+
+def _rate(run: Run) -> None:
+    with st.popover(_("Learning rate"), icon=":material/tune:"):
+        key = f"lr:{run.id}"
+        st.session_state.setdefault(key, run.config.lr)
+        st.number_input(
+            _("New learning rate"),
+            0.0,
+            10.0,
+            step=0.0005,
+            format="%g",
+            key=key,
+            help=_("Used from the next batch on and marked on the curves. A cosine schedule starts from it."),
+        )
+        st.button(_("Apply"), key=f"lr-apply:{run.id}", type="primary", on_click=_set_rate, args=(run.id, key))
+
+
+def _set_rate(run_id: str, key: str) -> None:
+    _do(get_store().set_lr, run_id, float(st.session_state[key]))
+
+
+def _more(run: Run) -> None:
+    with st.popover(_("More"), icon=":material/more_horiz:"):
+        key = f"name:{run.id}"
+        st.session_state.setdefault(key, run.name)
+        st.text_input(_("Name"), key=key, max_chars=80, placeholder=run.title, on_change=_set_name, args=(run.id, key))
+        st.button(
+            _("Use these settings"),
+            key=f"copy:{run.id}",
+            icon=":material/content_copy:",
+            width="stretch",
+            on_click=_copy,
+            args=(run.config,),
+            help=_("Opens the form for a new run, filled with the settings of this one."),
+        )
+        if run.state.ended:
+            st.divider()
+            st.caption(_("Deleting takes the checkpoints and metrics with it and cannot be undone."))
+            sure = st.checkbox(_("I am sure"), key=f"sure:{run.id}")
+            st.button(
+                _("Delete this run"),
+                key=f"delete:{run.id}",
+                icon=":material/delete:",
+                width="stretch",
+                disabled=not sure,
+                on_click=_deleted,
+                args=(run.id,),
+            )
+
+
+def _set_name(run_id: str, key: str) -> None:
+    _do(get_store().rename, run_id, st.session_state[key] or "")
+
+
+def _deleted(run_id: str) -> None:
+    _do(get_store().delete, run_id)
+    if _NOTICE not in st.session_state:
+        state.put("run", None)
+
+
+def _copy(config: TrainConfig) -> None:
+    form.fill_form(config)
+    state.put("run", None)
+
+
+def _relaunch(config: TrainConfig, token: str) -> None:
+    form.launch(lambda: config, token)

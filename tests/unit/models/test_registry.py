@@ -1,0 +1,71 @@
+"""The registry and the networks in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import cnn_demo.models
+from cnn_demo.models.registry import MODELS, count_parameters, create_model
+from scripts.make_facts import compute_facts
+
+
+def test_cnn_has_the_parameters_that_were_promised() -> None:
+    model = create_model("cnn", channels=1, size=28, classes=10)
+    by_hand = (32 * 1 * 9 + 32) + (64 * 32 * 9 + 64) + (3136 * 512 + 512) + (512 * 10 + 10)
+    assert by_hand == 1_630_090
+    assert count_parameters(model) == 1_630_090
+
+
+def test_cnn_computes_what_functional_computes() -> None:
+    torch.manual_seed(0)
+    model = create_model("cnn", channels=3, size=32, classes=7).eval()
+    w = dict(model.named_parameters())
+    x = torch.randn(4, 3, 32, 32)
+    h = F.max_pool2d(F.conv2d(x, w["conv1.weight"], w["conv1.bias"], padding=1).clamp(min=0), 2)
+    h = F.max_pool2d(F.conv2d(h, w["conv2.weight"], w["conv2.bias"], padding=1).clamp(min=0), 2)
+    h = F.linear(h.reshape(4, 64 * 8 * 8), w["fc1.weight"], w["fc1.bias"]).clamp(min=0)
+    torch.testing.assert_close(model(x), F.linear(h, w["fc2.weight"], w["fc2.bias"]))
+
+
+def test_dropout_is_half_and_only_in_training() -> None:
+    model = create_model("cnn")
+    x = torch.randn(2, 1, 28, 28)
+    assert model.dropout.p == 0.5
+    assert not torch.equal(model.train()(x), model(x))
+    assert torch.equal(model.eval()(x), model(x))
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in MODELS])
+@pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32)])
+def test_every_model_gives_logits_and_gradients(name: str, channels: int, size: int) -> None:
+    model = create_model(name, channels=channels, size=size, classes=10)
+    logits = model(torch.randn(2, channels, size, size))
+    assert logits.shape == (2, 10)
+    logits.sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_a_name_is_given_once() -> None:
+    with pytest.raises(ValueError, match="'cnn' is registered twice"):
+        MODELS.add("cnn", "Another", "torch.nn:Identity")
+    assert MODELS.get("cnn").title == "Plain CNN"
+
+
+def test_unknown_names_and_sizes_are_explained() -> None:
+    with pytest.raises(KeyError, match="no model named 'lenet'; there are: cnn"):
+        create_model("lenet")
+    with pytest.raises(ValueError, match="size = 3"):
+        create_model("cnn", size=3)
+
+
+def test_facts_are_those_of_the_models() -> None:
+    path = Path(cnn_demo.models.__file__).with_name("facts.json")
+    assert json.loads(path.read_text()) == compute_facts()
+    # One multiply-add for each weight at each place where it is used.
+    by_hand = 28 * 28 * 32 * 9 + 14 * 14 * 64 * 32 * 9 + 3136 * 512 + 512 * 10
+    assert compute_facts()["cnn"]["1x28x10"] == {"parameters": 1_630_090, "multiply_adds": by_hand}

@@ -1,0 +1,211 @@
+"""Judging a drawing: torch and information theory as oracles, and a network whose answers are known."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cnn_demo.datasets.load import Dataset
+from cnn_demo.datasets.specs import get_spec
+from cnn_demo.datasets.splits import Split
+from cnn_demo.handwriting.strokes import synthesize_outliers
+from cnn_demo.prediction import calibration as confidence
+from cnn_demo.prediction.calibration import (
+    FALSE_ALARMS,
+    Calibration,
+    calibrate,
+    energy,
+    evidence,
+    fit_temperature,
+    fit_weights,
+    judge,
+    logits_of,
+    scores,
+)
+
+PLAIN = Calibration(temperature=1, threshold=2, digits=100, false_alarms=0.02)
+
+
+def logits(*probabilities: float, score: float = 10) -> Tensor:
+    """Logits with these probabilities and this energy score."""
+    p = torch.tensor(probabilities, dtype=torch.float64)
+    return torch.log(p / p.sum()) + score
+
+
+def test_energy_is_the_log_of_the_sum() -> None:
+    rows = torch.randn(5, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(
+        energy(rows), torch.tensor([math.log(sum(map(math.exp, r))) for r in rows.tolist()]).double()
+    )
+    assert torch.isfinite(energy(torch.full((1, 10), 1e4)))
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        (logits(0.95, 0.03, 0.02), "sure"),
+        (logits(0.5, 0.45, 0.05), "torn"),
+        (logits(0.5, 0.3, 0.2), "unsure"),
+        (logits(0.99, 0.005, 0.005, score=1.9), "not_a_digit"),
+        (logits(0.99, 0.005, 0.005, score=2.1), "sure"),
+    ],
+)
+def test_kinds(row: Tensor, kind: str) -> None:
+    verdict = judge(row, PLAIN)
+    assert verdict.kind == kind
+    assert (verdict.top, verdict.runner_up) == (0, 1)
+    assert judge(row[None], PLAIN) == verdict
+
+
+def test_nothing_drawn_is_empty_whatever_the_network_says() -> None:
+    assert judge(logits(0.99, 0.01), PLAIN, empty=True).kind == "empty"
+
+
+def test_entropy_and_probabilities() -> None:
+    even = judge(torch.zeros(8), Calibration(1, -10, 0, 0))
+    assert even.entropy_bits == pytest.approx(3)
+    assert sum(even.probabilities) == pytest.approx(1)
+    certain = judge(torch.tensor([1000.0, 0, 0]), PLAIN)
+    assert certain.entropy_bits == 0
+    assert certain.kind == "sure"
+    half = judge(logits(0.2, 0.8), Calibration(2, 0, 0, 0))
+    expected = [math.sqrt(0.2), math.sqrt(0.8)]
+    assert half.probabilities == pytest.approx([v / sum(expected) for v in expected])
+    assert half.top == 1
+
+
+def test_the_temperature_that_made_the_labels_is_found() -> None:
+    generator = torch.Generator().manual_seed(1)
+    rows = torch.randn(20_000, 5, generator=generator, dtype=torch.float64) * 2
+    labels = torch.multinomial(rows.softmax(1), 1, generator=generator)[:, 0]
+    assert fit_temperature(rows, labels) == pytest.approx(1, rel=0.05)
+    assert fit_temperature(rows * 3, labels) == pytest.approx(3, rel=0.05)
+
+
+class Sum(nn.Module):
+    """Ten logits that are the more apart the more ink there is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(784, 10, generator=torch.Generator().manual_seed(0)) * 0.05)
+        self.seen: list[bool] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(self.training)
+        return x.flatten(1) @ self.weight
+
+
+def _dataset(name: str) -> Dataset:
+    spec = get_spec(name)
+    generator = torch.Generator().manual_seed(2)
+    images = torch.zeros(300, 1, 28, 28, dtype=torch.uint8)
+    images[:, :, 6:22, 8:20] = torch.randint(0, 256, (300, 1, 16, 12), generator=generator, dtype=torch.uint8)
+    split = Split(images, torch.randint(0, 10, (300,), generator=generator))
+    return Dataset(spec, split, Split(images[:0], split.labels[:0]))
+
+
+@pytest.mark.parametrize("name", ["mnist-mini", "fashion-mnist"])
+def test_calibrate(name: str) -> None:
+    dataset, model = _dataset(name), Sum()
+    model.train()
+    found = calibrate(model, dataset, n=200)
+    assert model.training
+    assert not any(model.seen)
+    assert found.digits == 100
+    assert found.false_alarms == pytest.approx(FALSE_ALARMS, abs=0.01)
+    assert found.temperature > 1  # random answers deserve no trust
+    assert found.signs == 100
+    assert 0 <= found.misses <= 1
+    assert len(found.weights) == 2 * 10 + 2
+    assert found == calibrate(model, dataset, n=200)
+
+
+def test_evidence_is_logits_order_and_energy() -> None:
+    rows = torch.tensor([[1.0, 3.0, 2.0], [0.0, -1.0, 5.0]])
+    expected = [[1, 3, 2, 3, 2, 1, math.log(math.e + math.e**3 + math.e**2)]]
+    assert evidence(rows)[:1].tolist() == [pytest.approx(expected[0])]
+    assert scores(rows, ()).tolist() == energy(rows).tolist()
+    weights = (0.5, 0.0, -1.0, 2.0, 0.0, 0.0, 0.25, 7.0)
+    by_hand = 0.5 * 1 - 2 + 2 * 3 + 0.25 * expected[0][-1] + 7
+    assert float(scores(rows, weights)[0]) == pytest.approx(by_hand)
+
+
+def test_weights_part_sharp_answers_from_flat_ones() -> None:
+    generator = torch.Generator().manual_seed(3)
+    flat = torch.randn(400, 10, generator=generator)
+    sharp = torch.randn(400, 10, generator=generator)
+    sharp[torch.arange(400), torch.randint(0, 10, (400,), generator=generator)] += 12
+    weights = fit_weights(sharp[:200], flat[:200])
+    assert (scores(sharp[200:], weights) > 0).float().mean() > 0.97
+    assert (scores(flat[200:], weights) < 0).float().mean() > 0.97
+
+
+def test_weights_that_may_not_know_the_class_do_not() -> None:
+    generator = torch.Generator().manual_seed(4)
+    flat, sharp = torch.randn(300, 10, generator=generator), torch.randn(300, 10, generator=generator)
+    sharp[:, 0] += 12  # all of one class: whoever may look at it will
+    weights = fit_weights(sharp, flat, by_class=False)
+    assert weights[:10] == (0.0,) * 10
+    turned = sharp.roll(5, dims=1)
+    torch.testing.assert_close(scores(turned, weights), scores(sharp, weights))
+    assert not torch.allclose(scores(turned, fit_weights(sharp, flat)), scores(sharp, fit_weights(sharp, flat)))
+
+
+def test_calibrate_keeps_the_way_that_misses_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def note(digits: Tensor, others: Tensor, *, by_class: bool) -> tuple[float, ...]:
+        weights = fit_weights(digits, others, by_class=by_class)
+        tried.append(weights)
+        return weights
+
+    monkeypatch.setattr(confidence, "fit_weights", note)
+    dataset, model = _dataset("mnist-mini"), Sum()
+    found = calibrate(model, dataset, n=400)
+    signs = logits_of(model, synthesize_outliers(200, confidence._SEED, "calibration"), dataset)
+    digits = logits_of(model, confidence._samples(dataset, 400).images, dataset)[1::2]
+    missed = []
+    for weights in tried:
+        threshold = torch.quantile(scores(digits, weights), FALSE_ALARMS)
+        missed.append(float((scores(signs, weights) >= threshold).double().mean()))
+    assert len(tried) == 2
+    assert found.weights == tried[missed.index(min(missed))]
+    assert found.misses == pytest.approx(min(missed))
+
+
+def test_a_score_below_the_threshold_is_no_digit() -> None:
+    weights = (0.0,) * 6 + (1.0, -3.0)  # the energy minus 3
+    calibration = Calibration(1, 0, 0, 0, weights=weights)
+    assert judge(logits(0.94, 0.03, 0.03, score=2.9), calibration).kind == "not_a_digit"
+    sure = judge(logits(0.94, 0.03, 0.03, score=3.1), calibration)
+    assert sure.kind == "sure"
+    assert sure.score == pytest.approx(0.1)
+
+
+def test_logits_agree_with_the_model_called_by_hand() -> None:
+    dataset, model = _dataset("mnist-mini"), Sum().eval()
+    mean, std = dataset.spec.mean[0], dataset.spec.std[0]
+    by_hand = model((dataset.train.images.float() / 255 - mean) / std)
+    torch.testing.assert_close(logits_of(model, dataset.train.images, dataset), by_hand, atol=1e-4, rtol=1e-4)
+
+
+def test_a_calibration_comes_back_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "confidence.json"
+    for calibration in (PLAIN, Calibration(1.5, -0.25, 7, 0.01, 9, 0.5, (0.1, -2.0, 3e-7))):
+        calibration.save(path)
+        assert Calibration.load(path) == calibration
+    path.write_text(json.dumps({**dataclasses.asdict(PLAIN), "temperature": "hot"}))
+    with pytest.raises(ValueError, match=r"confidence\.json"):
+        Calibration.load(path)
+    path.write_text("[1, 2]")
+    with pytest.raises(ValueError, match=r"confidence\.json"):
+        Calibration.load(path)
+    path.write_text("nonsense")
+    with pytest.raises(ValueError, match="Expecting value"):
+        Calibration.load(path)
