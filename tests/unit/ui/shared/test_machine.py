@@ -57,7 +57,7 @@ def test_nonsense_is_a_problem(monkeypatch: pytest.MonkeyPatch, stdout: str) -> 
 
 def test_versions_import_nothing() -> None:
     code = (
-        "import sys; from cnn_demo.ui import machine; found = machine.versions();"
+        "import sys; from cnn_demo.ui.shared import machine; found = machine.versions();"
         "assert found['torch'][0].isdigit(), found; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
