@@ -1,8 +1,7 @@
-"""What a browser receives: the bytes decoded again and compared with PyTorch; and the pictures for a lecture."""
+"""What a browser receives: the bytes decoded again and compared with PyTorch."""
 
 from __future__ import annotations
 
-import io
 import json
 import struct
 from typing import Any
@@ -10,14 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
 from cnn_demo.inspect.scene import Scene, Shown, colors_of, in_browser, pack, run_scene
 from cnn_demo.models.registry import create_model
-from cnn_demo.plots import figures as plots
-from cnn_demo.plots.tiles import SEQUENTIAL, tile
 
 ALL = ("conv", "norm", "activation", "pool", "add")
 
@@ -123,16 +119,3 @@ def test_means_and_names(scene: Scene) -> None:
     assert scene.values("fc2").shape == (10, 1, 1)
     with pytest.raises(KeyError, match="conv9"):
         scene.layer("conv9")
-
-
-@pytest.mark.parametrize("note", ["", "each channel on its own scale"])
-def test_figure_for_a_lecture(scene: Scene, note: str) -> None:
-    tiles = tile(scene.values("relu1"), scale="channel" if note else "layer")
-    figure = plots.feature_maps("relu1: 32 maps", tiles, SEQUENTIAL, "Value", note)
-    picture = Image.open(io.BytesIO(plots.figure_bytes(figure, "png")))
-    assert picture.width == 1600
-    svg = plots.figure_bytes(figure, "svg").decode()
-    assert svg.lstrip().startswith("<?xml")
-    assert len(figure.axes) == (1 if note else 2)  # with or without a color bar
-    assert figure.axes[0].get_title() == "relu1: 32 maps"
-    assert [text.get_text() for text in figure.axes[0].texts] == [str(i) for i in range(32)]
