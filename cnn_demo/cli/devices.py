@@ -1,17 +1,38 @@
-"""What this machine can train on, told by a short-lived process: ``python -m cnn_demo.cli.devices``.
+"""``python -m cnn_demo devices``: what this machine can train on.
 
-Asking needs torch. In a process of its own the answer costs the server neither the seconds nor the memory of
-importing it.
+Asking needs torch. The app asks by this command, in a process of its own, so that the answer costs the server neither
+the seconds nor the memory of importing it.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import platform
 import sys
 from typing import Any
 
 import psutil
+
+from cnn_demo.cli.output import add_json_option, give
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``devices``."""
+    parser = subparsers.add_parser(
+        "devices", help="what this machine can train on", description="What this machine can train on."
+    )
+    add_json_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the devices, the preferred one first."""
+    found = describe_devices()
+    if args.json:
+        give(found)
+        return 0
+    for device in found["devices"]:
+        print(f"{device['name']:8} {device['memory_bytes'] / 2**30:6.1f} GiB  {device['title']}")
+    return 0
 
 
 def describe_devices() -> dict[str, Any]:
@@ -48,7 +69,3 @@ def _processor() -> str:
         except OSError:
             pass
     return f"{name}, {psutil.cpu_count(logical=True)} × CPU"
-
-
-if __name__ == "__main__":
-    print(json.dumps(describe_devices()))

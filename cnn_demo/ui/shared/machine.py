@@ -1,6 +1,6 @@
 """What this machine offers, found out without importing torch in the server.
 
-``python -m cnn_demo.cli.devices --json`` runs once, in a process of its own; until it has answered the page says so.
+``python -m cnn_demo devices --json`` runs once, in a process of its own; until it has answered the page says so.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The answer of ``python -m cnn_demo.cli.devices``; ``problem`` says why there is none."""
+    """The answer of ``python -m cnn_demo devices``; ``problem`` says why there is none."""
 
     devices: tuple[Device, ...] = ()
     torch: str = ""
@@ -61,8 +61,8 @@ class Probe:
 
 
 def ask(timeout: float = 120) -> Machine:
-    """Run ``python -m cnn_demo.cli.devices --json`` and read its answer; never raises."""
-    command = [sys.executable, "-m", "cnn_demo.cli.devices", "--json"]
+    """Run ``python -m cnn_demo devices --json`` and read its answer; never raises."""
+    command = [sys.executable, "-m", "cnn_demo", "devices", "--json"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)
         data = json.loads(done.stdout.strip().splitlines()[-1])
