@@ -15,6 +15,9 @@ from filelock import FileLock
 from cnn_demo.runs.records import HOLDS_DEVICE, Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
+from tests.old_store import old_expected, old_home
+
+__all__ = ["old_expected", "old_home"]
 
 
 @pytest.fixture(autouse=True)

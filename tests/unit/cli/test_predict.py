@@ -1,0 +1,128 @@
+"""``python -m cnn_demo predict``: the answers of the page, for files and folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import cnn_demo.cli.predict
+from cnn_demo.cli import main
+from cnn_demo.datasets.load import load_dataset
+from cnn_demo.models.registry import create_model
+from cnn_demo.prediction import load
+from cnn_demo.training.events import Snapshot
+from cnn_demo.training.snapshot import save_checkpoint
+from tests.unit.cli.reading import complains, last_json
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> torch.nn.Module:
+    """A stand-in for the model that ships, whose weights are known."""
+    torch.manual_seed(5)
+    model = create_model("cnn").eval()
+    meta = {"config": {"dataset": "mnist"}, "step": 1}
+    path = save_checkpoint(tmp_path / "c", Snapshot(1, 1.0, model.state_dict(), {}, meta))
+    monkeypatch.setattr(load, "SHIPPED", path)
+    return model
+
+
+def write_digits(folder: Path, count: int) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    images = load_dataset("mnist-mini").test.images[:count, 0].numpy()
+    paths = [folder / f"{i}.png" for i in range(count)]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC).save(path)
+    return paths
+
+
+def test_predict_takes_files_and_folders_as_one_batch(shipped, tmp_path: Path, capsys, monkeypatch) -> None:
+    from cnn_demo.datasets.specs import get_spec
+    from cnn_demo.drawing.prepare import open_image, prepare
+
+    inside = write_digits(tmp_path / "folder" / "deep", 5)
+    single = write_digits(tmp_path / "other", 1)
+    (tmp_path / "folder" / "readme.txt").write_text("not a picture")
+    monkeypatch.setattr(cnn_demo.cli.predict, "_BATCH", 4)
+    assert main(["predict", str(single[0]), str(tmp_path / "folder"), "--json"]) == 0
+    result = last_json(capsys)
+    files = [str(single[0]), *map(str, inside)]
+    assert [p["file"] for p in result["predictions"]] == files
+    for row in result["predictions"]:
+        with torch.no_grad():
+            expected = shipped(prepare(open_image(row["file"]), get_spec("mnist")).input).softmax(1)[0]
+        assert row["probabilities"] == pytest.approx(expected.tolist(), abs=1e-5)
+        assert row["label"] == str(int(expected.argmax()))
+        assert row["verdict"] is None
+    assert not result["calibrated"]
+
+
+def test_predict_judges_as_the_page_does_where_there_is_a_calibration(shipped, tmp_path: Path, capsys) -> None:
+    from cnn_demo.datasets.specs import get_spec
+    from cnn_demo.drawing.prepare import open_image, prepare
+    from cnn_demo.prediction.calibration import Calibration
+    from cnn_demo.prediction.predictor import predict_drawing
+
+    spec, files = get_spec("mnist"), write_digits(tmp_path / "in", 8)
+    with torch.no_grad():
+        energies = torch.cat([shipped(prepare(open_image(file), spec).input) for file in files]).logsumexp(1)
+    calibration = Calibration(0.02, float(energies.median()), 100, 0.02)
+    calibration.save(load.SHIPPED / "calibration.json")
+    assert main(["predict", str(tmp_path / "in"), "--json"]) == 0
+    result = last_json(capsys)
+    assert result["calibrated"]
+    for file, row in zip(files, result["predictions"], strict=True):
+        verdict = predict_drawing(shipped, prepare(open_image(file), spec), spec, calibration).verdict
+        assert row["verdict"] == verdict.kind
+        assert row["probabilities"] == pytest.approx(verdict.probabilities, abs=1e-5)
+        assert (row["label"], row["runner_up"]) == (str(verdict.top), str(verdict.runner_up))
+    assert len({row["verdict"] for row in result["predictions"]}) > 1
+    # A probability that would be rounded to 1 is not called certain.
+    dataclasses.replace(calibration, temperature=1e-5).save(load.SHIPPED / "calibration.json")
+    assert main(["predict", str(files[0])]) == 0
+    word = result["predictions"][0]["verdict"].replace("_", " ")
+    assert capsys.readouterr().out.strip().split("\t")[-2:] == [">99.9%", word]
+
+
+def test_predict_says_which_file_is_wrong_and_answers_for_the_rest(shipped, tmp_path: Path, capsys) -> None:
+    good = write_digits(tmp_path, 1)[0]
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"\x89PNG not really")
+    assert main(["predict", str(bad), str(good), "--json"]) == 1
+    captured = capsys.readouterr()
+    result = json.loads(captured.out.strip().splitlines()[-1])
+    assert [p["file"] for p in result["predictions"]] == [str(good)]
+    assert result["errors"][0]["file"] == str(bad)
+    assert str(bad) in captured.err
+
+
+def test_predict_of_an_empty_pad_is_no_digit(shipped, tmp_path: Path, capsys) -> None:
+    Image.fromarray(np.zeros((280, 280), np.uint8)).save(tmp_path / "empty.png")
+    assert main(["predict", str(tmp_path / "empty.png"), "--json"]) == 0
+    row = last_json(capsys)["predictions"][0]
+    assert row["label"] is None
+    assert "empty" in row["notes"]
+
+
+def test_predict_writes_every_stage(shipped, tmp_path: Path) -> None:
+    picture = write_digits(tmp_path / "in", 1)[0]
+    assert main(["predict", str(picture), "--stages", str(tmp_path / "out")]) == 0
+    written = sorted((tmp_path / "out" / picture.stem).iterdir())
+    assert len(written) >= 4
+    assert Image.open(written[-1]).size == (28, 28)
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "word"),
+    [
+        (["predict", "/no/such/file.png"], 1, "/no/such/file.png"),
+        (["predict", "--model", "nosuch", __file__], 1, "nosuch"),
+    ],
+)
+def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys) -> None:
+    complains(argv, status, word, capsys)

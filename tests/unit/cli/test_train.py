@@ -1,0 +1,74 @@
+"""``python -m cnn_demo train``: what it reports and keeps, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cnn_demo.prediction import load
+from cnn_demo.runs.records import RunState
+from cnn_demo.runs.store import Store
+from tests.unit.cli.reading import complains
+
+
+def test_train_reports_what_it_did(trained) -> None:
+    home, result = trained
+    wanted = {"run_id", "dataset", "n", "accuracy", "loss", "seconds", "samples_per_second", "device", "versions"}
+    assert wanted <= result.keys()
+    assert (result["dataset"], result["n"], result["device"], result["state"]) == (
+        "mnist-mini",
+        2000,
+        "cpu",
+        "finished",
+    )
+    assert result["samples_per_second"] == pytest.approx(8000 / result["seconds"])
+    run = Store(home).get(result["run_id"])
+    assert (run.state, run.name, run.test_accuracy) == (RunState.FINISHED, "short", result["accuracy"])
+    assert {"torch", "python", "cnn_demo"} <= result["versions"].keys()
+
+
+def test_saved_folder_holds_a_model(trained) -> None:
+    home, _ = trained
+    loaded = load.load_folder(home / "saved")
+    assert loaded.step == 8
+    assert sorted(p.name for p in (home / "saved").iterdir()) == ["checkpoint.json", "weights.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "word"),
+    [
+        (["train", "--lr", "-1"], 2, "lr"),
+        (["train", "--dataset", "imagenet"], 2, "imagenet"),
+        (["train", "--model", "lenet"], 2, "lenet"),
+        (["train", "--patience", "2"], 2, "val_fraction"),
+    ],
+)
+def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys) -> None:
+    complains(argv, status, word, capsys)
+
+
+def test_ctrl_c_stops_in_order(tmp_path: Path) -> None:
+    env = {**os.environ, "CNN_DEMO_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "cnn_demo", "train", "--epochs", "500", "--device", "cpu", "--json"]
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    store = Store(tmp_path)
+    end = time.monotonic() + 120
+    while not (store.list() and store.list()[0].step > 3):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopping after this batch" in err
+    result = json.loads(out.strip().splitlines()[-1])
+    assert result["state"] == "stopped"
+    run = store.list()[0]
+    assert run.state is RunState.STOPPED
+    assert store.checkpoints(run.id)[-1].step == run.step == result["steps"]
