@@ -8,8 +8,7 @@ from __future__ import annotations
 import argparse
 import statistics
 
-from bench_fit import ours, tutorial
-
+from benchmarks.bench_fit import ours, tutorial
 from benchmarks.common import machine, spread
 
 

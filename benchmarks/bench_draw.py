@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_app import open_chromium
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from streamlit.testing.v1 import AppTest
 
+from benchmarks.bench_app import open_chromium
 from benchmarks.common import ROOT, machine, quantile, server, spread, verdict
 from cnn_demo.handwriting.skeletons import RandomStream
 from cnn_demo.handwriting.skeletons.pen import Path as PenPath

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from benchmarks.common import machine, spread, verdict
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
 
 OURS = """
 import json, sys
 from cnn_demo.settings.config import TrainConfig
-from cnn_demo.training import EpochEnd, fit
+from cnn_demo.training.events import EpochEnd
+from cnn_demo.training.loop import fit
 config = TrainConfig(epochs=int(sys.argv[1]), device=sys.argv[2], seed=int(sys.argv[3]))
 ends = [event for event in fit(config) if isinstance(event, EpochEnd)]
 seconds = sum(end.train.seconds for end in ends[1:])
@@ -31,7 +32,7 @@ print(json.dumps({"samples_per_second": sum(end.train.n for end in ends[1:]) / s
 
 def last_json(command: list[str]) -> dict[str, float]:
     """Run a program and read the JSON on the last line that it prints."""
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
@@ -43,7 +44,7 @@ def ours(epochs: int, device: str, seed: int = 0) -> dict[str, float]:
 def tutorial(epochs: int, device: str, seed: int = 0, workers: int = 0) -> dict[str, float]:
     """The tutorial loop in a fresh process."""
     options = ["--epochs", str(epochs), "--device", device, "--seed", str(seed), "--workers", str(workers)]
-    return last_json([sys.executable, str(HERE / "tutorial.py"), *options])
+    return last_json([sys.executable, "-m", "benchmarks.tutorial", *options])
 
 
 def main() -> None:

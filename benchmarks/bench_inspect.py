@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bench_app import open_chromium
 from playwright.sync_api import sync_playwright
 
+from benchmarks.bench_app import open_chromium
 from benchmarks.common import machine, quantile, server, spread, verdict
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.load import load_dataset

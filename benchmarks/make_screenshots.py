@@ -1,6 +1,6 @@
 """Make the README's pictures from the app itself: a real run on mnist-mini, photographed in headless Chromium.
 
-``python benchmarks/make_screenshots.py`` writes ``benchmarks/screenshots/*.png``.
+``python -m benchmarks.make_screenshots`` writes ``benchmarks/screenshots/*.png``.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench_app import open_chromium
 from playwright.sync_api import sync_playwright
 
+from benchmarks.bench_app import open_chromium
 from benchmarks.common import server
 from cnn_demo.runs import launcher
 from cnn_demo.runs.store import Store

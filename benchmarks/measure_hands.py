@@ -1,6 +1,6 @@
 """How the shipped model reads other people's digits: those of handwriting fonts, written with a pad's pen.
 
-    python benchmarks/measure_hands.py FOLDER [--model RUN]
+    python -m benchmarks.measure_hands FOLDER [--model RUN]
 
 FOLDER holds fonts (.ttf, .otf, .woff); those behind the README's figures are the latin regular weights of the npm
 packages @fontsource/NAME for the 131 names below. Each digit is thinned to its middle line and drawn three times on a

@@ -1,6 +1,6 @@
 """How the shipped model reads pen strokes of people it has not learnt from: UCI's pen digits, fourteen writers.
 
-    python benchmarks/measure_pens.py FILE [--model RUN]
+    python -m benchmarks.measure_pens FILE [--model RUN]
 
 FILE is KEEL's copy of the data, penbased.dat; `cnn_demo/data/make_pens.py` says where it comes from and how the
 fourteen writers of the test part are told from the thirty of the training part, whose strokes the network has learnt.

@@ -1,6 +1,6 @@
 """How a model reads complete pen strokes: digits that people wrote, pen lifts and proportions included.
 
-    python benchmarks/measure_strokes.py FILE... [--y-up] [--pictures FOLDER] [--model RUN]
+    python -m benchmarks.measure_strokes FILE... [--y-up] [--pictures FOLDER] [--model RUN]
 
 Each FILE holds one digit a line, as JSON: {"digit": 4, "strokes": [[[x, y], ...], ...], "writer": "anything"}, one list
 of points for each time the pen went down, in any unit. Each digit is drawn on a pad of 280 pixels with a round pen 10
