@@ -34,7 +34,7 @@ from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.load import Dataset
 from cnn_demo.datasets.splits import Split
 from cnn_demo.handwriting.strokes import synthesize, synthesize_outliers
-from cnn_demo.training.augmentation import Handwriting
+from cnn_demo.training.handwriting import Handwriting
 
 Kind = Literal["sure", "torn", "unsure", "not_a_digit", "empty"]
 

@@ -70,7 +70,7 @@ class TrainConfig:
         ema: decay of a running mean of the weights, 0 to 0.99999; 0 keeps none. Where there is one, it is what is
             evaluated and what a checkpoint holds as the model (``cnn_demo.training.ema``).
         augment: ``none``, or ``handwriting`` (geometric augmentation; for digits also strokes of real and synthetic
-            pens, and signs that are no digit, see ``cnn_demo.training.augmentation``).
+            pens, and signs that are no digit, see ``cnn_demo.training.handwriting``).
         device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         precision: ``fp32`` (TF32 on CUDA), ``bf16`` (autocast), or ``fp16`` (autocast with a gradient scaler, CUDA
             only).

@@ -87,7 +87,7 @@ class Learner:
             train, held_out = stratified_split(data.train, self.config.val_fraction, self.config.seed)
         self.transform = None
         if self.config.augment == "handwriting":
-            from cnn_demo.training.augmentation import Handwriting  # only a run that augments pays for it
+            from cnn_demo.training.handwriting import Handwriting  # only a run that augments pays for it
 
             # Without a validation split nothing is chosen by this run, so it may learn every style of writing.
             last = self.config.val_fraction == 0

@@ -14,7 +14,7 @@ from cnn_demo.datasets.splits import NO_CLASS, Split
 from cnn_demo.handwriting.strokes import synthesize_outliers
 from cnn_demo.models.registry import create_model
 from cnn_demo.settings.config import ConfigError, TrainConfig
-from cnn_demo.training import augmentation as augment
+from cnn_demo.training import handwriting as augment
 from cnn_demo.training.control import Control
 from cnn_demo.training.errors import OutOfMemory, ResumeError, TrainingDiverged
 from cnn_demo.training.events import (

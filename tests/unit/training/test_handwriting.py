@@ -9,7 +9,7 @@ import torch
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.datasets.splits import NO_CLASS, Split
-from cnn_demo.training.augmentation import DIGITS, OTHERS, Handwriting, Ranges, augment
+from cnn_demo.training.handwriting import DIGITS, OTHERS, Handwriting, Ranges, augment
 
 STILL = Ranges(rotation=0, scale=0, aspect=0, shear=0, translation=0, elastic=0, thinner=0, thicker=0, untouched=0)
 
