@@ -105,7 +105,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Small:
     """mnist and fashion-mnist shrink to 30 training and 20 test images for the time of a test."""
     for name in ("mnist", "fashion-mnist"):
         spec = dataclasses.replace(specs.get_spec(name), train_size=TRAIN, test_size=TEST)
-        monkeypatch.setitem(specs._SPECS, name, spec)
+        monkeypatch.setitem(specs.DATASETS.get(name).facts, "spec", spec)
     rng = np.random.default_rng(0)
     arrays = {}
     for file in files.IDX_FILES:

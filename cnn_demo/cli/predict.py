@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
         "predict",
         help="classify pictures",
         description="Classify pictures with the model that ships or with a run's last checkpoint. Each goes the way of "
-        "a drawing in the app: ink found, cropped, scaled to 20 pixels, centerd by mass. A folder stands for the "
+        "a drawing in the app: ink found, cropped, scaled to 20 pixels, centered by mass. A folder stands for the "
         "pictures in it; all are one batch. Where the model has a calibration (the one that ships has; the Draw page "
         "makes one for a run), probabilities and verdict are those of the page; else the verdict is null and the "
         "probabilities are raw.",
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
                     "runner_up": None if drawing.empty else loaded.spec.classes[verdict.runner_up],
                     "entropy_bits": verdict.entropy_bits,
                     "probabilities": list(verdict.probabilities),
-                    "notes": list(drawing.notes),
+                    "warnings": list(drawing.warnings),
                 }
             )
     if args.json:

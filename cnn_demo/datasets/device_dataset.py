@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
@@ -9,34 +11,60 @@ from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.datasets.splits import Split
 
 
-def _scale_and_shift(spec: DatasetSpec, device: torch.device | str) -> tuple[Tensor, Tensor]:
+class PixelStatistics(Protocol):
+    """Mean and standard deviation of each channel, pixels in [0, 1]: a :class:`DatasetSpec`, or ImageNet's."""
+
+    @property
+    def mean(self) -> tuple[float, ...]: ...
+
+    @property
+    def std(self) -> tuple[float, ...]: ...
+
+
+def _mean_and_std(spec: PixelStatistics, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """``(C, 1, 1)`` float32 each."""
+    mean, std = torch.tensor(spec.mean, device=device), torch.tensor(spec.std, device=device)
+    return mean.view(-1, 1, 1), std.view(-1, 1, 1)
+
+
+def _scale_and_shift(spec: PixelStatistics, device: torch.device | str) -> tuple[Tensor, Tensor]:
     """``(C,)`` float32 each, such that ``x * scale + shift == (x / 255 - mean) / std`` for a byte x."""
     mean = torch.tensor(spec.mean, dtype=torch.float64)
     std = torch.tensor(spec.std, dtype=torch.float64)
     return (1 / (255 * std)).float().to(device), (-mean / std).float().to(device)
 
 
-def normalize(images: Tensor, spec: DatasetSpec) -> Tensor:
-    """Bytes to the numbers a network sees: ``(x / 255 - mean) / std`` for each channel.
+def normalize(images: Tensor, spec: PixelStatistics) -> Tensor:
+    """Pixels to the numbers a network sees: ``(x - mean) / std`` for each channel, with x in [0, 1].
 
     Agrees with ``torchvision.transforms.ToTensor`` followed by ``Normalize`` within 1e-6.
 
     Args:
-        images: ``(N, C, H, W)`` uint8 in either memory format, on any device.
+        images: ``(N, C, H, W)`` or ``(C, H, W)`` in either memory format, on any device: uint8, which is divided by
+            255, or float in [0, 1].
         spec: the data set, for mean and std.
 
     Returns:
-        ``(N, C, H, W)`` float32 on the same device in the same memory format.
+        Float of the same shape, on the same device, in the same memory format; float32 for uint8.
     """
-    scale, shift = _scale_and_shift(spec, images.device)
-    return torch.addcmul(shift.view(-1, 1, 1), images.to(torch.float32), scale.view(-1, 1, 1))
+    if images.dtype == torch.uint8:
+        scale, shift = _scale_and_shift(spec, images.device)
+        return torch.addcmul(shift.view(-1, 1, 1), images.to(torch.float32), scale.view(-1, 1, 1))
+    mean, std = _mean_and_std(spec, images.device)
+    return (images - mean) / std
+
+
+def denormalize(inputs: Tensor, spec: PixelStatistics) -> Tensor:
+    """What :func:`normalize` was given, as float in [0, 1]: ``(N, C, H, W)`` or ``(C, H, W)``."""
+    mean, std = _mean_and_std(spec, inputs.device)
+    return inputs * std + mean
 
 
 class DeviceDataset:
     """A split that lives on the training device as uint8, and gives normalized batches there.
 
-    A CUDA device is asked for its free memory first. A split that does not fit stays in (pinned) host memory; only
-    the bytes of each batch then travel, without the host waiting for them.
+    A CUDA device is asked for its free memory first. A split that does not fit stays in (pinned) host memory; then
+    only the bytes of each batch are copied, and the host does not wait for them.
 
     Attributes:
         spec: the data set.
@@ -55,7 +83,7 @@ class DeviceDataset:
         reserve: int = 0,
         channels_last: bool = False,
     ) -> None:
-        """Bring a split to a device.
+        """Copy a split to a device.
 
         Args:
             split: the samples.
@@ -88,7 +116,7 @@ class DeviceDataset:
         if self.on_device:
             try:
                 rows, labels = rows.to(self.device), labels.to(self.device)
-            except torch.cuda.OutOfMemoryError:  # somebody else was quicker, or the free memory is in pieces
+            except torch.cuda.OutOfMemoryError:  # another process was quicker, or the free memory is in pieces
                 self.on_device = False
         if not self.on_device:
             rows, labels = _pinned(rows), _pinned(labels)
@@ -109,7 +137,7 @@ class DeviceDataset:
         """Bytes that images and labels take."""
         return int(self._rows.nbytes + self.labels.nbytes)
 
-    def _gather(self, index: Tensor) -> tuple[Tensor, Tensor]:
+    def _take_rows(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Rows ``(B, D)`` uint8 and labels ``(B,)`` of an index, on the device."""
         index = index.to(self._rows.device)
         if self.on_device:
@@ -132,7 +160,7 @@ class DeviceDataset:
         Args:
             index: ``(B,)`` int64, 0 to N - 1.
         """
-        rows, labels = self._gather(index)
+        rows, labels = self._take_rows(index)
         return self._as_images(rows), labels
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,7 +171,7 @@ class DeviceDataset:
         Args:
             index: ``(B,)`` int64, 0 to N - 1.
         """
-        rows, labels = self._gather(index)
+        rows, labels = self._take_rows(index)
         return self._as_images(torch.addcmul(self._shift, rows.to(torch.float32), self._scale)), labels
 
 

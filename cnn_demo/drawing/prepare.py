@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.drawing.pictures import MAX_PIXELS, MAX_UPLOAD_BYTES, DrawingError, as_picture, flatten, open_image
 from cnn_demo.handwriting import ink as inks
 from cnn_demo.handwriting.ink import Gray
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_PIXELS",
     "MAX_UPLOAD_BYTES",
-    "NOTES",
+    "WARNINGS",
     "Drawing",
     "DrawingError",
     "Stage",
@@ -36,7 +37,7 @@ __all__ = [
     "stage_inputs",
 ]
 
-NOTES: dict[str, str] = {
+WARNINGS: dict[str, str] = {
     "empty": N_("Nothing is drawn."),
     "dot": N_("This is a dot, not a digit."),
     "thin": N_("The pen is very thin for the size of the digit."),
@@ -54,7 +55,7 @@ _TITLES = {
     "squeezed": N_("As drawn, squeezed to 28 × 28"),
     "crop": N_("Cropped to the ink"),
     "box": N_("Longer side 20 pixels"),
-    "centerd": N_("As MNIST was made: center of mass in the middle"),
+    "centered": N_("As MNIST was made: center of mass in the middle"),
     "color": N_("The picture, as it came"),
     "resized": N_("Resized for the network"),
 }
@@ -69,7 +70,7 @@ class Stage:
     """One picture on the way.
 
     Attributes:
-        name: ``luminance``, ``ink``, ``squeezed``, ``crop``, ``box``, ``centerd``; for other data sets than digits
+        name: ``luminance``, ``ink``, ``squeezed``, ``crop``, ``box``, ``centered``; for other data sets than digits
             ``luminance`` or ``color``, and ``resized``.
         title: for people, in English (translated by the pages).
         image: ``(H, W)`` float32 in [0, 1], ink = 1 from the stage ``ink`` on; ``(H, W, 3)`` for a color data set.
@@ -88,7 +89,7 @@ class Drawing:
         stages: the pictures in order; the last one is what the network sees, before normalization.
         input: ``(1, C, H, W)`` float32, normalized by the spec.
         empty: nothing is drawn; ``input`` is then blank.
-        notes: what people may want to know: keys of :data:`NOTES`.
+        warnings: what a person may want to know: keys of :data:`WARNINGS`.
         crop: top, left, bottom, right (the last two exclusive) of the stage ``crop`` in the stage ``ink``; None where
             there is none.
     """
@@ -96,7 +97,7 @@ class Drawing:
     stages: tuple[Stage, ...]
     input: Tensor
     empty: bool
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     crop: tuple[int, int, int, int] | None = None
 
     def stage(self, name: str) -> Stage:
@@ -115,7 +116,7 @@ def prepare(image: NDArray[np.generic] | Image.Image, spec: DatasetSpec, *, phot
     """Turn a picture into what a network trained on ``spec`` expects.
 
     Digits (``spec.digits``): luminance, ink from paper of either shade, crop, 20-pixel box, center of mass to the
-    middle of 28 × 28. An MNIST image is a fixed point. Other data sets: grayscale or color, resized, not centerd.
+    middle of 28 × 28. An MNIST image is a fixed point. Other data sets: grayscale or color, resized, not centered.
 
     Args:
         image: array or Pillow image, see :func:`cnn_demo.drawing.pictures.as_picture`. The canvas' RGBA array fits.
@@ -140,13 +141,13 @@ def _digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawi
     if photo is None:
         photo = not paper.flat
     ink, light = inks.ink_from_photo(gray) if photo else inks.ink_from_flat(gray, paper)
-    notes = (["photo"] if photo else []) + (["inverted"] if light else [])
+    warnings = (["photo"] if photo else []) + (["inverted"] if light else [])
     pictures = {"luminance": gray, "ink": ink, "squeezed": _squeeze(ink, spec.size)}
     # At the size of MNIST itself every gray pixel belongs to the digit; on a pad faint ones are blur or compression.
     faint = 0.0 if max(ink.shape) <= _NATIVE else inks.FAINT
     if not (ink > faint).any():
         blank = np.zeros((inks.FIELD, inks.FIELD), dtype=np.float32)
-        return _drawing({**pictures, "centerd": blank}, spec, ["empty", *notes])
+        return _drawing({**pictures, "centered": blank}, spec, ["empty", *warnings])
     digit, found = _inspect(ink)
     top, left, bottom, right = inks.bounds(digit, faint)
     crop = digit[top:bottom, left:right]
@@ -160,8 +161,8 @@ def _digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawi
         found.append("dot")
     elif max(crop.shape) < _TINY * max(ink.shape):
         found.append("tiny")
-    pictures |= {"crop": crop, "box": box, "centerd": inks.center_in_field(box)}
-    return replace(_drawing(pictures, spec, found + notes), crop=(top, left, bottom, right))
+    pictures |= {"crop": crop, "box": box, "centered": inks.center_in_field(box)}
+    return replace(_drawing(pictures, spec, found + warnings), crop=(top, left, bottom, right))
 
 
 def _inspect(ink: Gray) -> tuple[Gray, list[str]]:
@@ -169,7 +170,7 @@ def _inspect(ink: Gray) -> tuple[Gray, list[str]]:
     blobs = inks.Blobs.find(ink)
     if len(blobs.area) < 2:
         return ink, []
-    notes = []
+    warnings = []
     main = int(blobs.area.argmax())
     top, left, bottom, right = blobs.box[main].tolist()
     reach = 0.3 * max(bottom - top, right - left)
@@ -181,13 +182,13 @@ def _inspect(ink: Gray) -> tuple[Gray, list[str]]:
     small = np.maximum(high, wide) <= 0.2 * max(bottom - top, right - left)
     specks = small & (apart > reach) & (blobs.area < 0.05 * blobs.area[main])
     if specks.any() and max(ink.shape) > _NATIVE:
-        ink, notes = blobs.only(ink, ~specks), ["speck"]
+        ink, warnings = blobs.only(ink, ~specks), ["speck"]
     tall = high >= 0.5 * high.max()
     order = np.argsort(blobs.box[tall, 1])
     lefts, rights = blobs.box[tall, 1][order], np.maximum.accumulate(blobs.box[tall, 3][order])
     if (lefts[1:] > rights[:-1]).any():
-        notes.append("several")
-    return ink, notes
+        warnings.append("several")
+    return ink, warnings
 
 
 def _is_dot(crop: Gray) -> bool:
@@ -199,7 +200,7 @@ def _is_dot(crop: Gray) -> bool:
 def _plain(picture: Image.Image, spec: DatasetSpec) -> Drawing:
     mode = "L" if spec.channels == 1 else "RGB"
     values = np.asarray(picture.convert(mode), dtype=np.float32) / np.float32(255)
-    notes = []
+    warnings = []
     pictures = {"luminance" if mode == "L" else "color": values}
     grown = values
     # The gray data sets are light on black, so a light sheet is turned round; their own images never are.
@@ -207,14 +208,16 @@ def _plain(picture: Image.Image, spec: DatasetSpec) -> Drawing:
         border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
         if float(np.median(border)) > 0.5:
             grown = 1 - values
-            notes.append("inverted")
+            warnings.append("inverted")
     empty = float(values.max() - values.min()) < 1 / 255
-    return _drawing({**pictures, "resized": _squeeze(grown, spec.size)}, spec, ["empty", *notes] if empty else notes)
+    return _drawing(
+        {**pictures, "resized": _squeeze(grown, spec.size)}, spec, ["empty", *warnings] if empty else warnings
+    )
 
 
-def _drawing(pictures: dict[str, NDArray[np.float32]], spec: DatasetSpec, notes: list[str]) -> Drawing:
+def _drawing(pictures: dict[str, NDArray[np.float32]], spec: DatasetSpec, warnings: list[str]) -> Drawing:
     stages = tuple(Stage(name, _TITLES[name], image) for name, image in pictures.items())
-    return Drawing(stages, _to_input(stages[-1].image, spec), "empty" in notes, tuple(notes))
+    return Drawing(stages, _to_input(stages[-1].image, spec), "empty" in warnings, tuple(warnings))
 
 
 def _squeeze(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -231,5 +234,4 @@ def _squeeze(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 def _to_input(image: NDArray[np.float32], spec: DatasetSpec) -> Tensor:
     pixels = torch.tensor(image)
     pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)  # (C, H, W)
-    mean, std = torch.tensor(spec.mean).view(-1, 1, 1), torch.tensor(spec.std).view(-1, 1, 1)
-    return ((pixels - mean) / std)[None].contiguous()  # (1, C, H, W)
+    return normalize(pixels, spec)[None].contiguous()  # (1, C, H, W)

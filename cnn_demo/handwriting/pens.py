@@ -43,7 +43,7 @@ def pen_path(points: NDArray[np.uint8], aspect: float, *, smooth: bool) -> PenPa
     return curve(path) if smooth else path
 
 
-def drawn(n: int, seed: int) -> Split:
+def draw_recordings(n: int, seed: int) -> Split:
     """Draw ``n`` of the recordings, each as often as the others, with a pad's pen, in MNIST's frame.
 
     Args:

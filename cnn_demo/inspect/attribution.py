@@ -66,11 +66,11 @@ class Preparation(nn.Module):
     def __init__(self, drawing: Drawing, spec: DatasetSpec) -> None:
         super().__init__()
         if drawing.crop is None:
-            raise ValueError("the drawing has no crop: only digits are cropped and centerd")
+            raise ValueError("the drawing has no crop: only digits are cropped and centered")
         self.crop, self.spec = drawing.crop, spec
         box = drawing.stage("box").image
         self.box = box.shape
-        self.top, self.left = _place(drawing.stage("centerd").image, box)
+        self.top, self.left = _place(drawing.stage("centered").image, box)
         with torch.no_grad():
             strongest = float(self._scaled(torch.from_numpy(drawing.stage("ink").image)[None, None]).max())
         self.gain = 1 / max(strongest, 1e-6) if self.box != drawing.stage("crop").image.shape else 1.0

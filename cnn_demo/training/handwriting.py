@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from cnn_demo.datasets.specs import DatasetSpec
-from cnn_demo.datasets.splits import NO_CLASS, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,58 +109,12 @@ def _thickness(images: Tensor, amount: Tensor, ranges: Ranges) -> Tensor:
     return images + more * (thicker - images) + less * (thinner - images)
 
 
-STROKES = 0.5
-PENS = 0.15
-REDRAWN = 0.2
-OUTLIERS = 0.15
-WITHHELD = 0.25  # of the strokes, where also the styles that are kept for validation may be learnt
-
-
 class Handwriting:
-    """What ``augment = "handwriting"`` means: a batch transform, and more training samples drawn by a synthetic pen."""
+    """The batch transform of ``augment = "handwriting"``; ``handwriting.samples`` makes the extra samples."""
 
-    def __init__(
-        self, spec: DatasetSpec, *, seed: int, device: torch.device | str = "cpu", all_styles: bool = False
-    ) -> None:
-        """Choose the ranges for a data set.
-
-        Args:
-            spec: the data set; only digits get thickness, elastic deformation and synthetic strokes.
-            seed: decides the synthetic strokes.
-            device: where the batches will be.
-            all_styles: draw also the styles that are kept for validation: for a last training, when nothing is chosen
-                any more.
-        """
-        self.spec, self.seed, self.device = spec, seed, torch.device(device)
-        self.all_styles = all_styles
+    def __init__(self, spec: DatasetSpec) -> None:
+        """Choose the ranges for a data set: only digits change their thickness and are deformed elastically."""
         self.ranges = DIGITS if spec.digits else OTHERS
-
-    def extra(self, train: Split) -> Split | None:
-        """More training samples, images ``(n, 1, 28, 28)`` uint8 on the host; None where there are none.
-
-        For digits: :data:`STROKES` synthetic ones for each of ``train``, :data:`PENS` by real pens
-        (``cnn_demo.handwriting.pens``), :data:`REDRAWN` of them written again, and :data:`OUTLIERS` letters, symbols
-        and scribbles with the label ``NO_CLASS``, from which the network learns to give no class a high probability
-        where there is no digit (Hendrycks, Mazeika, Dietterich, "Deep anomaly detection with outlier exposure", 2019).
-        """
-        if not self.spec.digits:
-            return None
-        from cnn_demo.handwriting import pens
-        from cnn_demo.handwriting.redraw import redraw_with_pen
-        from cnn_demo.handwriting.strokes import synthesize, synthesize_outliers
-
-        count = round(len(train) * STROKES)
-        withheld = round(count * WITHHELD) if self.all_styles else 0
-        parts = [
-            synthesize(count - withheld, self.seed),
-            redraw_with_pen(train, round(len(train) * REDRAWN), self.seed),
-        ]
-        parts.append(pens.drawn(round(len(train) * PENS), self.seed))
-        if withheld:
-            parts.append(synthesize(withheld, self.seed, held_out=True))
-        signs = synthesize_outliers(round(len(train) * OUTLIERS), self.seed, "training")
-        parts.append(Split(signs, torch.full((len(signs),), NO_CLASS)))
-        return Split(torch.cat([part.images for part in parts]), torch.cat([part.labels for part in parts]))
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Augment a batch in [0, 1], see :func:`augment`."""

@@ -87,12 +87,13 @@ class Learner:
             train, held_out = stratified_split(data.train, self.config.val_fraction, self.config.seed)
         self.transform = None
         if self.config.augment == "handwriting":
-            from cnn_demo.training.handwriting import Handwriting  # only a run that augments pays for it
+            from cnn_demo.handwriting.samples import extra_samples  # only a run that augments imports these
+            from cnn_demo.training.handwriting import Handwriting
 
+            self.transform = Handwriting(data.spec)
             # Without a validation split nothing is chosen by this run, so it may learn every style of writing.
-            last = self.config.val_fraction == 0
-            self.transform = Handwriting(data.spec, seed=self.config.seed, device=self.device, all_styles=last)
-            extra = self.transform.extra(train)
+            all_styles = self.config.val_fraction == 0
+            extra = extra_samples(data.spec, train, self.config.seed, all_styles=all_styles)
             if extra is not None:
                 train = train.join(extra)
         if more is not None and len(more):

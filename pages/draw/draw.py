@@ -12,7 +12,7 @@ layout.page_header(
     _("Write a digit and see at once what the network makes of it, and why."),
     help=_(
         "Your strokes are prepared exactly as MNIST's digits were: cropped, scaled so that the longer side is 20 "
-        "pixels, and centerd by mass in 28 × 28. No other visitor sees what you draw."
+        "pixels, and centered by mass in 28 × 28. No other visitor sees what you draw."
     ),
 )
 chosen = networks.choose_networks()

@@ -29,16 +29,18 @@ def _card(answer: Answer) -> str:
     verdict = answer.reading.verdict
     kind = verdict.kind
     more = _("Or pick a sample, or upload a photo.") if kind == "empty" else saying(answer)
-    from cnn_demo.drawing.prepare import NOTES  # brings torch, which has been loaded by now
+    from cnn_demo.drawing.prepare import WARNINGS  # brings torch, which has been loaded by now
 
-    found = [_(NOTES[note]) for note in (answer.drawing.notes if answer.drawing else ()) if note in _SAID]
-    notes = "".join(f"<li>{escape(note)}</li>" for note in found)
+    found = [
+        _(WARNINGS[warning]) for warning in (answer.drawing.warnings if answer.drawing else ()) if warning in _SAID
+    ]
+    warnings = "".join(f"<li>{escape(warning)}</li>" for warning in found)
     return (
         f'<article class="draw-card draw-{kind}" data-kind="{kind}">{head}'
         f'<div class="draw-top"><div class="draw-big" aria-hidden="true">{escape(_big(answer))}</div>'
         f'<div class="draw-say" role="status"><b>{escape(headline(answer))}</b>'
         f"<p>{escape(more)}</p></div></div>"
-        f"{_bars(answer)}{f'<ul>{notes}</ul>' if notes else ''}</article>"
+        f"{_bars(answer)}{f'<ul>{warnings}</ul>' if warnings else ''}</article>"
     )
 
 
@@ -141,8 +143,8 @@ def basis(answers: list[Answer]) -> str:
                 "temperature {temperature}, fitted on the training side. Of {n} images there, {alarms} fall below the "
                 "threshold and would wrongly be called no digit."
             ).format(temperature=f"{known.temperature:.2f}", n=f"{known.digits:,}", alarms=f"{known.false_alarms:.1%}")
-            if known.signs:
+            if known.outliers:
                 passed = _("Of {n} synthetic letters, signs and scribbles that it was not fitted on, {misses} pass.")
-                words += " " + passed.format(n=f"{known.signs:,}", misses=f"{known.misses:.1%}")
+                words += " " + passed.format(n=f"{known.outliers:,}", misses=f"{known.misses:.1%}")
         lines.append(f"**{name.replace('*', '')}**: {words}")
     return "\n\n".join(lines)

@@ -19,7 +19,7 @@ from cnn_demo.ui.shared.i18n import _
 if TYPE_CHECKING:
     from cnn_demo.drawing.prepare import Drawing
 
-_KEY_STAGES = ("squeezed", "centerd")  # the difference between these two is the lesson
+_KEY_STAGES = ("squeezed", "centered")  # the difference between these two is the lesson
 _ABOUT = ("inverted", "photo", "speck")
 
 
@@ -34,11 +34,11 @@ def show_stages(answers: list[Answer], picture: Picture) -> None:
     words = lesson(ready[0])
     if words:
         st.markdown(words)
-    from cnn_demo.drawing.prepare import NOTES  # brings torch, which has been loaded by now
+    from cnn_demo.drawing.prepare import WARNINGS  # brings torch, which has been loaded by now
 
-    for note in first.notes:
-        if note in _ABOUT:
-            st.caption(_(NOTES[note]))
+    for warning in first.warnings:
+        if warning in _ABOUT:
+            st.caption(_(WARNINGS[warning]))
     _downloads(first, ready, picture)
 
 
@@ -102,10 +102,10 @@ def lesson(answer: Answer) -> str:
     at = dict(zip((s.name for s in answer.drawing.stages), answer.reading.stages, strict=False))
     if not all(name in at for name in _KEY_STAGES):
         return ""
-    raw, made = at["squeezed"], at["centerd"]
+    raw, made = at["squeezed"], at["centered"]
     if raw.top != made.top:
         return _(
-            "Squeezed as it was drawn, the network reads **{raw}** ({raw_share}). Cropped, scaled and centerd as "
+            "Squeezed as it was drawn, the network reads **{raw}** ({raw_share}). Cropped, scaled and centered as "
             "MNIST's digits were, the same ink is **{made}** ({made_share}): a network knows only what looks like its "
             "training data."
         ).format(

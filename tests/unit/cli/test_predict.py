@@ -106,7 +106,7 @@ def test_predict_of_an_empty_pad_is_no_digit(shipped, tmp_path: Path, capsys) ->
     assert main(["predict", str(tmp_path / "empty.png"), "--json"]) == 0
     row = last_json(capsys)["predictions"][0]
     assert row["label"] is None
-    assert "empty" in row["notes"]
+    assert "empty" in row["warnings"]
 
 
 def test_predict_writes_every_stage(shipped, tmp_path: Path) -> None:

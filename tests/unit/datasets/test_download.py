@@ -287,7 +287,8 @@ from cnn_demo.datasets import specs
 from cnn_demo.datasets.load import load_dataset
 root, url = sys.argv[1:3]
 sums = dict(line.split("=") for line in sys.argv[3:])
-specs._SPECS["mnist"] = dataclasses.replace(specs.get_spec("mnist"), train_size=30, test_size=20)
+facts = specs.DATASETS.get("mnist").facts
+facts["spec"] = dataclasses.replace(facts["spec"], train_size=30, test_size=20)
 torchvision.datasets.MNIST.mirrors, torchvision.datasets.MNIST.resources = [url], list(sums.items())
 print("ready", flush=True)
 data = load_dataset("mnist", root=root)

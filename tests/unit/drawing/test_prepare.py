@@ -15,7 +15,7 @@ from torchvision import transforms
 
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.specs import get_spec
-from cnn_demo.drawing.prepare import MAX_UPLOAD_BYTES, NOTES, DrawingError, open_image, prepare, stage_inputs
+from cnn_demo.drawing.prepare import MAX_UPLOAD_BYTES, WARNINGS, DrawingError, open_image, prepare, stage_inputs
 
 MNIST = get_spec("mnist")
 Points = list[tuple[float, float]]
@@ -103,7 +103,7 @@ def test_size_on_the_pad_hardly_matters() -> None:
 
 def test_stages_tell_the_way() -> None:
     drawing = prepare(pad(SEVEN, paper=255, ink=0), MNIST)
-    assert [s.name for s in drawing.stages] == ["luminance", "ink", "squeezed", "crop", "box", "centerd"]
+    assert [s.name for s in drawing.stages] == ["luminance", "ink", "squeezed", "crop", "box", "centered"]
     assert all(s.image.dtype == np.float32 and s.title for s in drawing.stages)
     np.testing.assert_array_equal(drawing.stage("luminance").image, 1 - drawing.stage("ink").image)
     ink = Image.fromarray(drawing.stage("ink").image)
@@ -121,7 +121,7 @@ def test_stages_tell_the_way() -> None:
 def test_either_shade_of_paper_and_ink(paper: int, ink: int) -> None:
     drawing = prepare(pad(SEVEN, paper=paper, ink=ink), MNIST)
     assert alike(drawing.stages[-1].image, field(pad(SEVEN))) > 0.999
-    assert ("inverted" in drawing.notes) == (paper > ink)
+    assert ("inverted" in drawing.warnings) == (paper > ink)
 
 
 @pytest.mark.parametrize("color", [255, 0])
@@ -218,8 +218,8 @@ def _photo(strokes: list[Points], *, dark_paper: bool = False) -> np.ndarray:
 def test_a_photo_in_uneven_light(dark_paper: bool) -> None:
     for strokes in (SEVEN, [[(90, 60), (60, 150), (210, 150)], [(180, 90), (170, 230)]]):
         drawing = prepare(_photo(strokes, dark_paper=dark_paper), MNIST)
-        assert "photo" in drawing.notes
-        assert ("inverted" in drawing.notes) == (not dark_paper)
+        assert "photo" in drawing.warnings
+        assert ("inverted" in drawing.warnings) == (not dark_paper)
         assert alike(drawing.stages[-1].image, field(pad(strokes, pen=14))) > 0.93
 
 
@@ -229,7 +229,7 @@ def test_a_faint_pencil_line_in_uneven_light() -> None:
     light = 0.5 + 0.4 * np.arange(400) / 400
     sheet = light * (1 - 0.35 * ink) + rng.normal(0, 0.006, (400, 400))
     drawing = prepare((sheet * 255).astype(np.uint8), MNIST)
-    assert "photo" in drawing.notes
+    assert "photo" in drawing.warnings
     assert alike(drawing.stages[-1].image, field(pad(SEVEN, pen=4, side=400))) > 0.9
 
 
@@ -244,7 +244,7 @@ def test_an_empty_sheet_in_uneven_light_is_empty() -> None:
 def test_an_empty_pad(shade: int) -> None:
     drawing = prepare(pad([], paper=shade), MNIST)
     assert drawing.empty
-    assert "empty" in drawing.notes
+    assert "empty" in drawing.warnings
     assert drawing.stages[-1].image.max() == 0
     assert drawing.input.shape == (1, 1, 28, 28)
     assert torch.isfinite(drawing.input).all()
@@ -270,10 +270,10 @@ OVAL = [(140 + 70 * np.cos(a), 140 + 100 * np.sin(a)) for a in np.linspace(0, 6.
         (pad(moved(SEVEN, -50, -63, 1.4), pen=24), set()),
     ],
 )
-def test_notes(picture: np.ndarray, expected: set[str]) -> None:
+def test_warnings(picture: np.ndarray, expected: set[str]) -> None:
     drawing = prepare(picture, MNIST)
-    assert set(drawing.notes) == expected
-    assert set(drawing.notes) <= set(NOTES)
+    assert set(drawing.warnings) == expected
+    assert set(drawing.warnings) <= set(WARNINGS)
     assert drawing.stages[-1].image.max() == pytest.approx(1)
     assert not drawing.empty
 
@@ -376,7 +376,7 @@ def test_a_lazily_opened_broken_file_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["fashion-mnist", "kmnist", "cifar10"])
-def test_other_data_sets_are_resized_and_not_centerd(name: str) -> None:
+def test_other_data_sets_are_resized_and_not_centered(name: str) -> None:
     spec = get_spec(name)
     rng = np.random.default_rng(0)
     shape = (spec.size, spec.size, 3) if spec.channels == 3 else (spec.size, spec.size)

@@ -10,7 +10,7 @@ import torch
 
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.drawing.prepare import prepare
-from cnn_demo.handwriting.pens import drawn, pen_path, recordings
+from cnn_demo.handwriting.pens import draw_recordings, pen_path, recordings
 from cnn_demo.handwriting.skeletons import RandomStream
 from cnn_demo.handwriting.strokes import on_pad, to_field
 from scripts.make_pens import TEST_COUNTS, TEST_ROWS, TRAIN_COUNTS, read_keel
@@ -50,13 +50,13 @@ def test_drawing_comes_out_as_a_pad_would_give_it() -> None:
 
 
 def test_each_comes_as_often_as_the_others() -> None:
-    split = drawn(30, 3)
+    split = draw_recordings(30, 3)
     assert split.images.shape == (30, 1, 28, 28)
     assert split.images.dtype == torch.uint8
-    assert torch.equal(split.images, drawn(30, 3).images)
-    assert not torch.equal(split.images, drawn(30, 4).images)
-    assert len(drawn(0, 3)) == 0
-    assert torch.bincount(drawn(7494, 3).labels).tolist() == list(TRAIN_COUNTS)
+    assert torch.equal(split.images, draw_recordings(30, 3).images)
+    assert not torch.equal(split.images, draw_recordings(30, 4).images)
+    assert len(draw_recordings(0, 3)) == 0
+    assert torch.bincount(draw_recordings(7494, 3).labels).tolist() == list(TRAIN_COUNTS)
 
 
 def test_a_file_in_another_order_is_refused(tmp_path: Path) -> None:

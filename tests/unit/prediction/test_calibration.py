@@ -88,6 +88,21 @@ def test_the_temperature_that_made_the_labels_is_found() -> None:
     assert fit_temperature(rows * 3, labels) == pytest.approx(3, rel=0.05)
 
 
+@pytest.mark.parametrize("factor", [0.3, 1, 4])
+def test_the_temperature_is_the_lowest_point_of_a_dense_grid(factor: float) -> None:
+    generator = torch.Generator().manual_seed(5)
+    rows = torch.randn(3000, 10, generator=generator, dtype=torch.float64)
+    labels = torch.multinomial((2 * rows).softmax(1), 1, generator=generator)[:, 0]
+    grid = torch.exp(torch.linspace(math.log(0.05), math.log(20), 6001, dtype=torch.float64))  # steps of 0.1%
+    losses = [float(nn.functional.cross_entropy(rows * factor / t, labels)) for t in grid.tolist()]
+    assert fit_temperature(rows * factor, labels) == pytest.approx(float(grid[losses.index(min(losses))]), rel=1.5e-3)
+
+
+def test_a_network_that_is_always_right_gets_the_smallest_temperature() -> None:
+    labels = torch.arange(10)
+    assert fit_temperature(torch.eye(10), labels) == pytest.approx(0.05, rel=1e-3)
+
+
 class Sum(nn.Module):
     """Ten logits that are the more apart the more ink there is."""
 
@@ -120,7 +135,7 @@ def test_calibrate(name: str) -> None:
     assert found.digits == 100
     assert found.false_alarms == pytest.approx(FALSE_ALARMS, abs=0.01)
     assert found.temperature > 1  # random answers deserve no trust
-    assert found.signs == 100
+    assert found.outliers == 100
     assert 0 <= found.misses <= 1
     assert len(found.weights) == 2 * 10 + 2
     assert found == calibrate(model, dataset, n=200)
@@ -168,12 +183,12 @@ def test_calibrate_keeps_the_way_that_misses_less(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(confidence, "fit_weights", note)
     dataset, model = _dataset("mnist-mini"), Sum()
     found = calibrate(model, dataset, n=400)
-    signs = logits_of(model, synthesize_outliers(200, confidence._SEED, "calibration"), dataset)
-    digits = logits_of(model, confidence._samples(dataset, 400).images, dataset)[1::2]
+    outliers = logits_of(model, synthesize_outliers(200, confidence._SEED, "calibration"), dataset)
+    digits = logits_of(model, confidence._choose_samples(dataset, 400).images, dataset)[1::2]
     missed = []
     for weights in tried:
         threshold = torch.quantile(scores(digits, weights), FALSE_ALARMS)
-        missed.append(float((scores(signs, weights) >= threshold).double().mean()))
+        missed.append(float((scores(outliers, weights) >= threshold).double().mean()))
     assert len(tried) == 2
     assert found.weights == tried[missed.index(min(missed))]
     assert found.misses == pytest.approx(min(missed))
@@ -200,7 +215,7 @@ def test_a_calibration_comes_back_from_its_file(tmp_path: Path) -> None:
     for calibration in (PLAIN, Calibration(1.5, -0.25, 7, 0.01, 9, 0.5, (0.1, -2.0, 3e-7))):
         calibration.save(path)
         assert Calibration.load(path) == calibration
-    path.write_text(json.dumps({**dataclasses.asdict(PLAIN), "temperature": "hot"}))
+    path.write_text(json.dumps({"version": 2, **dataclasses.asdict(PLAIN), "temperature": "hot"}))
     with pytest.raises(ValueError, match=r"confidence\.json"):
         Calibration.load(path)
     path.write_text("[1, 2]")
@@ -208,4 +223,18 @@ def test_a_calibration_comes_back_from_its_file(tmp_path: Path) -> None:
         Calibration.load(path)
     path.write_text("nonsense")
     with pytest.raises(ValueError, match="Expecting value"):
+        Calibration.load(path)
+
+
+def test_a_calibration_of_the_first_version_is_read(tmp_path: Path) -> None:
+    """As commit 953c0f6 wrote it: no version, and outliers called signs."""
+    first = {"temperature": 1.5, "threshold": -0.25, "digits": 7, "false_alarms": 0.01, "signs": 9, "misses": 0.5}
+    path = tmp_path / "confidence.json"
+    path.write_text(json.dumps({**first, "weights": [0.1, -2.0]}))
+    assert Calibration.load(path) == Calibration(1.5, -0.25, 7, 0.01, 9, 0.5, (0.1, -2.0))
+    path.write_text(json.dumps({"version": 2, **first, "weights": [0.1, -2.0]}))
+    with pytest.raises(ValueError, match="outliers"):
+        Calibration.load(path)
+    path.write_text(json.dumps({"version": 3, **dataclasses.asdict(PLAIN)}))
+    with pytest.raises(ValueError, match="version 3 of the format, expected 1 or 2"):
         Calibration.load(path)
