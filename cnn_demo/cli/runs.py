@@ -91,7 +91,7 @@ def _steer(store: Store, args: argparse.Namespace) -> Run:
 
 def as_dict(run: Run) -> dict[str, Any]:
     """A run as plain data."""
-    return {**dataclasses.asdict(run), "state": run.state.value, "config": run.config.to_dict(), "run_id": run.id}
+    return {**dataclasses.asdict(run), "state": run.state.value, "config": run.config.public_dict(), "run_id": run.id}
 
 
 def _list(store: Store, args: argparse.Namespace) -> int:
@@ -112,7 +112,7 @@ def _list(store: Store, args: argparse.Namespace) -> int:
 
 def _show(store: Store, run: Run) -> None:
     print(f"{run.title} ({run.id}): {run.state.value}" + (f"\n{run.error}" if run.error else ""))
-    for name, value in run.config.to_dict().items():
+    for name, value in run.config.public_dict().items():
         print(f"  {name:14} {value}")
     for row in store.epochs(run.id):
         print(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import signal
 import sys
 import time
@@ -22,8 +21,8 @@ from cnn_demo.cli.output import (
     say,
     versions,
 )
-from cnn_demo.datasets.specs import get_spec, list_specs
-from cnn_demo.settings.config import AUGMENTATIONS, PRECISIONS, SCHEDULES, ConfigError, TrainConfig
+from cnn_demo.settings.config import ConfigError, TrainConfig
+from cnn_demo.settings.flags import add_flags, read_flags
 
 if TYPE_CHECKING:
     from cnn_demo.runs.records import Run
@@ -33,78 +32,27 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Any) -> None:
     """Add ``train``."""
-    default = TrainConfig()
     parser = subparsers.add_parser(
         "train",
         help="train a model and keep the run",
         description="Train a model in this terminal. The run appears in the app while it trains; Ctrl-C stops it after "
         "the batch in progress, and `runs resume` goes on from there.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--dataset", default=default.dataset, help=", ".join(spec.name for spec in list_specs()))
-    parser.add_argument("--model", default=default.model, help="name of a registered model")
-    parser.add_argument("--epochs", type=int, default=default.epochs, help="passes over the training data")
-    parser.add_argument("--batch-size", type=int, default=default.batch_size, help="samples per step")
-    parser.add_argument("--lr", type=float, default=default.lr, help="Adam's learning rate")
-    parser.add_argument("--schedule", choices=SCHEDULES, default=default.schedule, help="how the learning rate moves")
-    parser.add_argument("--weight-decay", type=float, default=default.weight_decay, help="decoupled, as AdamW's")
-    parser.add_argument(
-        "--ema",
-        type=float,
-        default=default.ema,
-        metavar="DECAY",
-        help="evaluate and keep a running mean of the weights, such as 0.999; 0: none",
-    )
-    parser.add_argument(
-        "--augment", choices=AUGMENTATIONS, default=default.augment, help="changes to the training images"
-    )
-    parser.add_argument("--device", default=default.device, help="auto, cpu, mps, cuda or cuda:N")
-    parser.add_argument("--precision", choices=PRECISIONS, default=default.precision, help="fp32 is TF32 on CUDA")
-    parser.add_argument("--seed", type=int, default=default.seed, help="decides every random choice")
-    parser.add_argument(
-        "--val-fraction",
-        type=float,
-        default=default.val_fraction,
-        help="part of the training data held out for validation",
-    )
-    parser.add_argument(
-        "--patience",
-        type=int,
-        default=default.patience,
-        help="stop after so many epochs without a better validation loss; 0: never",
-    )
-    parser.add_argument("--compile", choices=("auto", "on", "off"), default=default.compile, help="torch.compile")
-    parser.add_argument(
-        "--init",
-        default=default.init,
-        metavar="FROM",
-        help="fine-tune: `shipped`, a run id (its last checkpoint) or id@step instead of fresh weights",
-    )
-    parser.add_argument(
-        "--collection",
-        default=default.collection,
-        metavar="NAME",
-        help="mix in the drawings that were corrected on the Draw page; the name is in the page's link",
     )
     parser.add_argument("--name", default="", help="a name for the run")
     parser.add_argument(
         "--save", type=Path, metavar="FOLDER", help="also copy weights and config of the last checkpoint there"
     )
     add_json_option(parser)
+    add_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, and report how the run ended."""
-    from cnn_demo.models.registry import MODELS
     from cnn_demo.runs.store import Store
 
-    fields = {f.name for f in dataclasses.fields(TrainConfig)}
     try:
-        get_spec(args.dataset), MODELS.get(args.model)
-        config = TrainConfig.from_dict({name: value for name, value in vars(args).items() if name in fields})
+        config = read_flags(args)
     except ConfigError as error:
-        return complain(error, EXIT_USAGE)
-    except KeyError as error:
         return complain(error, EXIT_USAGE)
     store = Store()
     finished = _train_here(store, config, args)

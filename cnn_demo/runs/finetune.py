@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cnn_demo.runs.records import Run, RunNotFound
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError
+from cnn_demo.settings.errors import HIDDEN
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,7 +108,7 @@ def _drawings(store: Store, run: Run, data: Dataset) -> Split:
     if not path.is_file():
         split = Collection(store.home / "collection", run.config.collection).split(data.spec)
         if not len(split):
-            raise ConfigError("collection", run.config.collection, "a collection with drawings for this data set")
+            raise ConfigError("collection", HIDDEN, "a collection with drawings for this data set")
         draft = path.with_suffix(".draft")
         save_file({"images": split.images.contiguous(), "labels": split.labels}, draft)
         draft.replace(path)

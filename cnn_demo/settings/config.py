@@ -1,159 +1,365 @@
-"""What a training run is told: frozen dataclasses with validation that names the field.
+"""What a training run is told: one flat frozen dataclass whose fields carry their description.
 
-This module imports nothing of ours and nothing heavy, so a page can build and check a form before torch is loaded.
+To add a setting, add one field here: its check, its widget in the form, its flag on the command line and its place in
+summaries follow from the description. This module imports nothing heavy, so a page can check a form before PyTorch is
+loaded; a setting that is chosen from a registry names the registry by a dotted path.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-PRECISIONS: tuple[str, ...] = ("fp32", "bf16", "fp16")
-SCHEDULES: tuple[str, ...] = ("constant", "cosine")
-AUGMENTATIONS: tuple[str, ...] = ("none", "handwriting")
+from cnn_demo.locales import N_
+from cnn_demo.settings.description import Choice, Flag, Kind, Real, Setting, Text, Whole
+from cnn_demo.settings.errors import ConfigError as ConfigError
+from cnn_demo.settings.reference import BadReference, ModelRef
+
 CHECKPOINT_STEPS: tuple[int, ...] = (0, 10, 30, 100, 300)
-MAX_SEED = 2**32 - 1
-MAX_EMA = 0.99999
-
-_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-_INIT = re.compile(r"|shipped|[A-Za-z0-9_-]{1,40}(@\d+)?")
 COLLECTION_NAME = re.compile(r"[a-z0-9]{8,32}")
+# 1: made by commit 953c0f6 or before; such a run keeps the rules that it was started with, as its validation split.
+VERSION = 2
 
 
-class ConfigError(ValueError):
-    """A setting that cannot be used.
+@dataclass(frozen=True, slots=True)
+class FirstWeights(Kind):
+    """Nothing, or a reference to a network that training can start from."""
 
-    Attributes:
-        field: the name of the setting, as in :class:`TrainConfig`.
-        value: the value that was given.
-        expected: what would have been accepted, in words.
-    """
+    def accepts(self, value: object) -> bool:
+        try:
+            return value == "" or (isinstance(value, str) and ModelRef.parse(value).kind in ("shipped", "run"))
+        except BadReference:
+            return False
 
-    def __init__(self, field: str, value: object, expected: str) -> None:
-        super().__init__(f"{field} = {value!r}: expected {expected}")
-        self.field, self.value, self.expected = field, value, expected
-
-
-def _whole(name: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(name, value, f"a whole number from {low} to {high}")
+    def expected(self) -> tuple[str, dict[str, Any]]:
+        return N_("empty, shipped, or a run as RUN, RUN@STEP or RUN@best"), {}
 
 
-def _real(name: str, value: object, low: float, high: float, *, above: bool = False) -> None:
-    ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not ok or not (low < value if above else low <= value) or not value <= high:  # type: ignore[operator]
-        raise ConfigError(name, value, f"a number {'above' if above else 'from'} {low:g} and at most {high:g}")
-
-
-def _one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(name, value, "one of " + ", ".join(choices))
+def describe(default: Any, kind: Kind, title: str, **more: Any) -> Any:
+    """A field of :class:`TrainConfig` with its :class:`Setting`; ``more`` are the setting's other attributes."""
+    setting = {"default": default, "kind": kind, "title": title, **more}
+    return field(default=default, compare=more.get("group") != "remark", repr=not more.get("secret"), metadata=setting)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
     """Everything that decides a training run; two equal configs on one device and version give equal weights.
 
+    Each field but the last two is described by its :class:`Setting` in :data:`SETTINGS`.
+
     Attributes:
-        dataset: name of a data set of ``cnn_demo.datasets.specs``.
-        model: name of a model in ``cnn_demo.models``.
-        epochs: passes over the training split, 1 to 1000.
-        batch_size: samples per step, 1 to 65,536. The last batch of an epoch may be smaller.
-        lr: Adam's learning rate at the start, above 0 and at most 10.
-        schedule: ``constant``, or ``cosine`` (one half cosine from ``lr`` to 0 over all steps, after Loshchilov and
-            Hutter, "SGDR", 2017, without restarts).
-        weight_decay: what each step takes from the weights, times the learning rate, 0 to 1; decoupled from the
-            gradient (Loshchilov and Hutter, "Decoupled weight decay regularization" (AdamW), 2019).
-        ema: decay of a running mean of the weights, 0 to 0.99999; 0 keeps none. Where there is one, it is what is
-            evaluated and what a checkpoint holds as the model (``cnn_demo.training.ema``).
-        augment: ``none``, or ``handwriting`` (geometric augmentation; for digits also strokes of real and synthetic
-            pens, and signs that are no digit, see ``cnn_demo.training.handwriting``).
-        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
-        precision: ``fp32`` (TF32 on CUDA), ``bf16`` (autocast), or ``fp16`` (autocast with a gradient scaler, CUDA
-            only).
-        seed: seeds initial weights, order of samples, dropout and augmentation.
-        val_fraction: part of the *training* set held out for validation, 0 to 0.5. Only this split is ever used to
-            choose anything; the test set never is.
-        patience: stop when the validation loss has not improved for so many epochs; 0 never stops early.
-        channels_last: memory format of images and weights.
-        compile: ``auto`` compiles with CUDA graphs on a CUDA device where the run is long enough to repay it, ``on``
-            asks for it anywhere, ``off`` never.
-        init: where the weights come from: ``""`` for a fresh start from ``seed``; ``shipped``, a run id (its last
-            checkpoint) or ``id@step`` to fine-tune.
-        collection: name of a collection of labeled drawings (``cnn_demo.runs.collection``) to mix into the training
-            samples; ``""`` for none. They are repeated until they make up a fixed share of an epoch.
-        notes: free words for people; no part of the computation.
+        options: the values of the settings that the chosen entries have of their own, such as SGD's momentum, by name.
+            What is left out is filled in with its default.
+        version: by which rules the run computes, see :data:`VERSION`.
+
+    Raises:
+        ConfigError: a value that cannot be used.
     """
 
-    dataset: str = "mnist-mini"
-    model: str = "cnn"
-    epochs: int = 10
-    batch_size: int = 128
-    lr: float = 1e-3
-    schedule: str = "constant"
-    weight_decay: float = 0.0
-    ema: float = 0.0
-    augment: str = "none"
-    device: str = "auto"
-    precision: str = "fp32"
-    seed: int = 0
-    val_fraction: float = 0.0
-    patience: int = 0
-    channels_last: bool = True
-    compile: str = "auto"
-    init: str = ""
-    collection: str = ""
-    notes: str = field(default="", compare=False)
+    dataset: str = describe(
+        "mnist-mini",
+        Choice("cnn_demo.datasets.specs:DATASETS"),
+        N_("Data set"),
+        help=N_("The images that it learns from and is tested on."),
+        group="data",
+        place="in sight",
+        brief="{value}",
+    )
+    model: str = describe(
+        "cnn",
+        Choice("cnn_demo.models.registry:MODELS"),
+        N_("Model"),
+        help=N_("The architecture of the network."),
+        group="model",
+        place="in sight",
+        brief="{title}",
+    )
+    epochs: int = describe(
+        10,
+        Whole(1, 1000),
+        N_("Epochs"),
+        help=N_("Passes over the training images."),
+        place="in sight",
+        brief=N_("epochs {value}"),
+    )
+    batch_size: int = describe(
+        128, Whole(1, 65_536, step=32), N_("Batch size"), help=N_("Samples per step."), brief=N_("batch {value}")
+    )
+    optimizer: str = describe(
+        "adamw",
+        Choice("cnn_demo.training.optimizers:OPTIMIZERS"),
+        N_("Optimizer"),
+        help=N_("The rule by which a step changes the weights."),
+        brief="{title}",
+    )
+    lr: float = describe(
+        1e-3,
+        Real(0, 10, open_low=True, step=0.0005),
+        N_("Learning rate"),
+        help=N_("The optimizer's step size at the start. It can be changed while it trains."),
+        brief=N_("learning rate {value}"),
+    )
+    # Cosine: Loshchilov and Hutter, "SGDR", 2017, without restarts.
+    schedule: str = describe(
+        "constant",
+        Choice("cnn_demo.training.schedules:SCHEDULES"),
+        N_("Schedule"),
+        help=N_("How the learning rate changes during the run."),
+    )
+    # Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+    weight_decay: float = describe(
+        0.0,
+        Real(0, 1),
+        N_("Weight decay"),
+        help=N_("Each step shrinks the weights by this much, times the learning rate; 0 leaves them."),
+    )
+    device: str = describe(
+        "auto",
+        Text(r"auto|cpu|mps|cuda(:[0-9]+)?", N_("auto, cpu, mps, cuda or cuda:N")),
+        N_("Device"),
+        help=N_("Where it is trained; auto takes a free GPU where there is one."),
+        group="compute",
+        brief="{value}",
+    )
+    precision: str = describe(
+        "fp32",
+        Choice(
+            (
+                ("fp32", N_("fp32: single precision")),
+                ("bf16", N_("bf16: mixed with bfloat16")),
+                ("fp16", N_("fp16: mixed with half, CUDA only")),
+            )
+        ),
+        N_("Precision"),
+        help=N_("The number format of the computation; fp32 is TF32 on CUDA."),
+        group="compute",
+    )
+    compile: str = describe(
+        "auto",
+        Choice((("auto", N_("Automatic")), ("on", N_("On")), ("off", N_("Off")))),
+        N_("Compile"),
+        help=N_("torch.compile, with CUDA graphs where they help."),
+        group="compute",
+    )
+    seed: int = describe(
+        0,
+        Whole(0, 2**32 - 1),
+        N_("Seed"),
+        help=N_("Same seed, settings and device: the same weights, bit for bit on the CPU."),
+        group="compute",
+        brief=N_("seed {value}"),
+    )
+    val_fraction: float = describe(
+        0.0,
+        Real(0, 0.5, step=0.05),
+        N_("Validation fraction"),
+        help=N_(
+            "Part of the training images held out to choose by. The test images are never used to choose anything."
+        ),
+        group="data",
+    )
+    patience: int = describe(
+        0,
+        Whole(0, 1000),
+        N_("Patience"),
+        help=N_("Stop when the validation loss has not improved for so many epochs; 0 never stops early."),
+        group="data",
+    )
+    augment: str = describe(
+        "none",
+        Choice("cnn_demo.training.augmentations:AUGMENTATIONS"),
+        N_("Augmentation"),
+        help=N_(
+            "Change the training images a little, differently in every epoch. For digits it also adds strokes of "
+            "real and synthetic pens, and signs that are no digit, so that the network learns to doubt. The "
+            "training accuracy counts a sign as right when no digit is given half the probability."
+        ),
+        group="data",
+    )
+    ema: float = describe(
+        0.0,
+        Real(0, 0.99999, step=0.999),
+        N_("Running mean of the weights"),
+        help=N_(
+            "Judge and keep a running mean of the weights instead of the last step's: 0.999 remembers about the "
+            "last thousand steps, 0 keeps none. It often does better on images it has not seen."
+        ),
+        group="model",
+        metavar="DECAY",
+    )
+    channels_last: bool = describe(
+        True,
+        Flag(),
+        N_("Channels last"),
+        help=N_("The memory format of images and weights."),
+        group="compute",
+        place="hidden",
+    )
+    init: str = describe(
+        "",
+        FirstWeights(),
+        N_("Initial weights"),
+        help=N_("Fine-tune from shipped, RUN, RUN@STEP or RUN@best instead of fresh weights."),
+        group="model",
+        place="hidden",
+        metavar="FROM",
+    )
+    collection: str = describe(
+        "",
+        Text(rf"|{COLLECTION_NAME.pattern}", N_("the name of a collection: 8 to 32 letters and digits")),
+        N_("Collection of drawings"),
+        help=N_("Mix in the drawings that were corrected on the Draw page; the name is in the page's link."),
+        group="data",
+        place="hidden",
+        metavar="NAME",
+        secret=True,
+    )
+    comment: str = describe(
+        "", Text(), N_("Comment"), help=N_("Free words for people."), group="remark", place="hidden", metavar="TEXT"
+    )
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    version: int = VERSION
 
     def __post_init__(self) -> None:
-        for name in ("dataset", "model", "init", "collection", "notes"):
-            if not isinstance(getattr(self, name), str):
-                raise ConfigError(name, getattr(self, name), "a text")
-        if not self.dataset:
-            raise ConfigError("dataset", self.dataset, "the name of a data set")
-        if not self.model:
-            raise ConfigError("model", self.model, "the name of a model")
-        _whole("epochs", self.epochs, 1, 1000)
-        _whole("batch_size", self.batch_size, 1, 65_536)
-        _real("lr", self.lr, 0, 10, above=True)
-        _one_of("schedule", self.schedule, SCHEDULES)
-        _real("weight_decay", self.weight_decay, 0, 1)
-        _real("ema", self.ema, 0, MAX_EMA)
-        _one_of("augment", self.augment, AUGMENTATIONS)
-        if not isinstance(self.device, str) or not _DEVICE.fullmatch(self.device):
-            raise ConfigError("device", self.device, "auto, cpu, mps, cuda or cuda:N")
-        _one_of("precision", self.precision, PRECISIONS)
-        _whole("seed", self.seed, 0, MAX_SEED)
-        _real("val_fraction", self.val_fraction, 0, 0.5)
-        _whole("patience", self.patience, 0, 1000)
+        for name, setting in SETTINGS.items():
+            setting.check(getattr(self, name))
         if self.patience and not self.val_fraction:
-            raise ConfigError("patience", self.patience, "0, or a val_fraction above 0 to decide by")
-        _one_of("compile", self.compile, ("auto", "on", "off"))
-        if not _INIT.fullmatch(self.init):
-            raise ConfigError("init", self.init, "nothing, shipped, a run id, or a run id and a step as id@step")
-        if self.collection and not COLLECTION_NAME.fullmatch(self.collection):
-            raise ConfigError("collection", self.collection, "the name of a collection: 8 to 32 letters and digits")
+            raise ConfigError(
+                "patience", self.patience, N_("0, or a validation fraction (val_fraction) above 0 to decide by")
+            )
+        if self.version not in range(1, VERSION + 1):
+            raise ConfigError("version", self.version, N_("from 1 to {newest}"), newest=VERSION)
+        object.__setattr__(self, "options", self._check_options())
 
-    def to_dict(self) -> dict[str, Any]:
-        """The config as plain data for JSON."""
-        return dataclasses.asdict(self)
+    def _check_options(self) -> dict[str, Any]:
+        if not isinstance(self.options, Mapping):
+            raise ConfigError("options", self.options, N_("a table of names and values"))
+        described = {name: setting for name, setting in self.described().items() if name not in SETTINGS}
+        for name, value in self.options.items():
+            if name not in described:
+                raise ConfigError(name, value, N_("left out: nothing that is chosen has this setting"))
+            described[name].check(value)
+        return {name: self.options.get(name, setting.default) for name, setting in described.items()}
 
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> TrainConfig:
-        """Rebuild a config from :meth:`to_dict`.
+    def described(self) -> dict[str, Setting]:
+        """The settings of this run and their options by name, each option behind the choice that it belongs to."""
+        return list_settings({name: getattr(self, name) for name in SETTINGS})
+
+    def values(self) -> dict[str, Any]:
+        """The values of all settings and options by name, as :meth:`from_values` takes them."""
+        return {**{name: getattr(self, name) for name in SETTINGS}, **self.options}
+
+    def option(self, name: str) -> Any:
+        """The value of an option of a chosen entry, or its default.
 
         Raises:
-            ConfigError: an unknown field, or a value that is not allowed.
+            KeyError: no chosen entry has such an option.
         """
-        known = {f.name for f in dataclasses.fields(cls)}
-        for name, value in data.items():
-            if name not in known:
-                raise ConfigError(name, value, "a known setting: " + ", ".join(sorted(known)))
-        return cls(**data)
+        return self.options[name]
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """A config from settings and options by name; what is left out has its default.
+
+        Raises:
+            ConfigError: an unknown name, or a value that cannot be used.
+        """
+        fields, options = _split(values)
+        return cls(**fields, options=options)
 
     def replace(self, **changes: Any) -> TrainConfig:
-        """A copy with some fields changed, validated again."""
-        return dataclasses.replace(self, **changes)
+        """A copy with some settings or options changed, checked again. Options of what is no longer chosen go.
+
+        Raises:
+            ConfigError: an unknown name, or a value that cannot be used.
+        """
+        fields, options = _split(changes)
+        chosen = list_settings({**self.values(), **fields})
+        kept = {name: value for name, value in self.options.items() if name in chosen}
+        return dataclasses.replace(self, **{"options": {**kept, **options}, **fields})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The config as plain data for JSON, with its version."""
+        return {**{name: getattr(self, name) for name in FIELDS}, "options": dict(self.options)}
+
+    def public_dict(self) -> dict[str, Any]:
+        """The same without secrets: what may be shown and handed out."""
+        return {name: value for name, value in self.to_dict().items() if name not in SECRETS}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TrainConfig:
+        """Rebuild a config from :meth:`to_dict`, also from one of an older version.
+
+        Raises:
+            ConfigError: an unknown setting, or a value that cannot be used.
+        """
+        migrated = migrate(data)
+        for name, value in migrated.items():
+            if name not in FIELDS:
+                raise ConfigError(name, value, N_("a known setting: {known}"), known=", ".join(sorted(FIELDS)))
+        return cls(**migrated)
+
+
+FIELDS: tuple[str, ...] = tuple(f.name for f in dataclasses.fields(TrainConfig))
+SETTINGS: dict[str, Setting] = {
+    f.name: Setting(f.name, **f.metadata) for f in dataclasses.fields(TrainConfig) if f.metadata
+}
+SECRETS = frozenset(name for name, setting in SETTINGS.items() if setting.secret)
+
+
+def list_settings(values: Mapping[str, Any]) -> dict[str, Setting]:
+    """All settings by name, with the options of what is chosen, each behind the choice that it belongs to.
+
+    Args:
+        values: values by name; a choice that is not among them brings no options.
+
+    Raises:
+        ValueError: an option has the name of another setting, so that their values could not be told apart.
+    """
+    found: dict[str, Setting] = {}
+    for name, setting in SETTINGS.items():
+        found[name] = setting
+        for option in setting.options(values.get(name)):
+            if option.name in FIELDS or option.name in found:
+                raise ValueError(f"{name} {values[name]!r}: its option {option.name!r} has the name of another setting")
+            found[option.name] = option
+    return found
+
+
+def list_every_setting() -> Iterator[tuple[Setting, str]]:
+    """All settings and all options of whatever can be chosen, each name once.
+
+    Yields:
+        The setting, and for an option the first entry that has it, such as ``"optimizer sgd"``; else ``""``.
+    """
+    seen = set(FIELDS)
+    for setting in SETTINGS.values():
+        yield setting, ""
+        if isinstance(setting.kind, Choice):
+            for entry in setting.kind.entries():
+                for option in entry.options:
+                    if option.name not in seen:
+                        seen.add(option.name)
+                        yield option, f"{setting.name} {entry.name}"
+
+
+def find_setting(name: str) -> Setting | None:
+    """The description of a setting or an option, or None where this version knows none of that name."""
+    return next((setting for setting, _owner in list_every_setting() if setting.name == name), None)
+
+
+def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fields and options apart."""
+    fields = {name: value for name, value in values.items() if name in FIELDS}
+    return fields, {name: value for name, value in values.items() if name not in FIELDS}
+
+
+def migrate(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain data of any version in the names of this one; the version stays what it was."""
+    migrated = {"version": 1, **data}
+    if "notes" in migrated:
+        migrated["comment"] = migrated.pop("notes")
+    return migrated

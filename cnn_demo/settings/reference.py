@@ -16,7 +16,7 @@ Kind = Literal["shipped", "run", "untrained", "imagenet"]
 Step = int | Literal["best"] | None
 
 PHOTO_NETWORKS = ("resnet18", "random")
-_RUN = re.compile(r"([A-Za-z0-9_-]{1,40})(?:@(\d{1,12}|best))?")
+_RUN = re.compile(r"(?!shipped@)([A-Za-z0-9_-]{1,40})(?:@([0-9]{1,12}|best))?")
 _UNTRAINED = re.compile(r"untrained:([A-Za-z0-9_.-]{1,40})")
 
 

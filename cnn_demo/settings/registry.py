@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cnn_demo.settings.description import Setting
+if TYPE_CHECKING:
+    from cnn_demo.settings.description import Setting
 
 
 @dataclass(frozen=True, slots=True)

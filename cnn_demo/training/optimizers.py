@@ -6,7 +6,16 @@ To add one, add a line: the builder gets the parameters, ``lr``, ``weight_decay`
 from __future__ import annotations
 
 from cnn_demo.locales import N_
+from cnn_demo.settings.description import Real, Setting
 from cnn_demo.settings.registry import Registry
+
+MOMENTUM = Setting(
+    "momentum",
+    0.9,
+    Real(0, 0.9999, step=0.1),
+    N_("Momentum"),
+    help=N_("How much of the last step's direction is kept; 0 is plain gradient descent."),
+)
 
 OPTIMIZERS = Registry("optimizer")
 OPTIMIZERS.add(
@@ -23,4 +32,5 @@ OPTIMIZERS.add(
     N_("SGD"),
     "torch.optim:SGD",
     help=N_("Stochastic gradient descent; it needs a larger learning rate than Adam, such as 0.05."),
+    options=(MOMENTUM,),
 )

@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from cnn_demo.datasets.specs import DatasetSpec, get_spec
+from cnn_demo.models.registry import MODELS
 from cnn_demo.runs.records import Run, RunNotFound
 from cnn_demo.ui.shared import i18n, layout, names, state
 from cnn_demo.ui.shared.i18n import _
@@ -91,7 +92,7 @@ def _default(options: list[str]) -> str:
 
 
 def _fresh() -> list[str]:
-    return [_FRESH + name for name in names.MODEL_TITLES]
+    return [_FRESH + name for name in MODELS.names]
 
 
 def _title(option: str, runs: dict[str, Run]) -> str:

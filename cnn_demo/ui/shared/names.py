@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.locales import N_
+from cnn_demo.models.registry import MODELS
+from cnn_demo.settings.config import find_setting
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.theme import STATE_BADGES
-
-# The registry of models imports torch, which the server never does; a test holds this table to the registry.
-MODEL_TITLES: dict[str, str] = {"cnn": N_("Plain CNN"), "resnet18": N_("ResNet-18")}
 
 STATE_TITLES: dict[str, str] = {
     "queued": N_("queued"),
@@ -22,37 +21,16 @@ STATE_TITLES: dict[str, str] = {
     "crashed": N_("crashed"),
 }
 
-# The settings of a run, by their name in TrainConfig.
-SETTING_TITLES: dict[str, str] = {
-    "dataset": N_("Data set"),
-    "model": N_("Model"),
-    "epochs": N_("Epochs"),
-    "batch_size": N_("Batch size"),
-    "lr": N_("Learning rate"),
-    "schedule": N_("Schedule"),
-    "weight_decay": N_("Weight decay"),
-    "ema": N_("Running mean of the weights"),
-    "augment": N_("Augmentation"),
-    "device": N_("Device"),
-    "precision": N_("Precision"),
-    "seed": N_("Seed"),
-    "val_fraction": N_("Validation fraction"),
-    "patience": N_("Patience"),
-    "channels_last": N_("Channels last"),
-    "compile": N_("Compile"),
-    "init": N_("Initial weights"),
-    "collection": N_("Collection of drawings"),
-}
-
 
 def setting(name: str) -> str:
-    """The title of a setting of ``TrainConfig``."""
-    return _(SETTING_TITLES.get(name, name))
+    """The title of a setting or an option; the name itself of one that this version does not know."""
+    known = find_setting(name)
+    return _(known.title) if known else name
 
 
 def model(name: str) -> str:
     """The title of a model."""
-    return _(MODEL_TITLES.get(name, name))
+    return _(MODELS.get(name).title) if name in MODELS else name
 
 
 def spec(name: str) -> DatasetSpec | None:

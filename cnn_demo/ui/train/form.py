@@ -2,89 +2,35 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from cnn_demo.datasets.files import is_available
-from cnn_demo.datasets.specs import list_specs
 from cnn_demo.locales import N_
 from cnn_demo.runs import launcher
 from cnn_demo.runs.estimate import estimate
 from cnn_demo.runs.store import Store
-from cnn_demo.settings.config import AUGMENTATIONS, MAX_EMA, MAX_SEED, PRECISIONS, SCHEDULES, ConfigError, TrainConfig
+from cnn_demo.settings.config import SETTINGS, ConfigError, TrainConfig, list_settings
+from cnn_demo.settings.description import Group, Setting
+from cnn_demo.settings.errors import fill
+from cnn_demo.settings.presets import PRESETS
 from cnn_demo.ui.shared import machine, names, state
-from cnn_demo.ui.shared.i18n import _, worded
+from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.store import get_store
+from cnn_demo.ui.train.widgets import prepare_setting, show_setting
 
-# The settings a visitor can change here; the others (where the weights come from) are carried along from a run.
-FIELDS = (
-    "dataset",
-    "model",
-    "epochs",
-    "batch_size",
-    "lr",
-    "schedule",
-    "weight_decay",
-    "ema",
-    "augment",
-    "device",
-    "precision",
-    "seed",
-    "val_fraction",
-    "patience",
-    "compile",
+# Settings that the form does not show and that "use these settings" carries along; a secret is not among them.
+CARRIED = tuple(
+    setting.name
+    for setting in SETTINGS.values()
+    if setting.place == "hidden" and setting.group != "remark" and not setting.secret
 )
-CARRIED = ("init", "collection", "channels_last")
-OPTION_TITLES: dict[str, str] = {
-    "constant": N_("Constant"),
-    "cosine": N_("Cosine, down to zero"),
-    "none": N_("None"),
-    "handwriting": N_("Handwriting: rotate, scale, shear, shift, thicken"),
-    "auto": N_("Automatic"),
-    "on": N_("On"),
-    "off": N_("Off"),
-    "cpu": N_("CPU"),
-    "fp32": N_("fp32: single precision"),
-    "bf16": N_("bf16: mixed with bfloat16"),
-    "fp16": N_("fp16: mixed with half, CUDA only"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A named set of changes to the defaults."""
-
-    name: str
-    title: str
-    changes: dict[str, Any]
-
-
-PRESETS: tuple[Preset, ...] = (
-    Preset("quick", N_("Quick look"), {"epochs": 1}),
-    Preset("standard", N_("Standard"), {}),
-    Preset("early", N_("Stop at the best"), {"epochs": 40, "val_fraction": 0.1, "patience": 5}),
-    Preset("full", N_("Full MNIST"), {"dataset": "mnist"}),
-    Preset(
-        "handwriting",
-        N_("Real handwriting"),
-        {
-            "dataset": "mnist",
-            "epochs": 20,
-            "lr": 0.002,
-            "schedule": "cosine",
-            "weight_decay": 0.03,
-            "ema": 0.999,
-            "augment": "handwriting",
-            "val_fraction": 0.1,
-        },
-    ),
-)
+# The columns under "Advanced", by the owners of their settings.
+_COLUMNS: tuple[tuple[Group, ...], ...] = (("optimization",), ("compute",), ("data", "model"))
 _CARRIED_KEY = "train:carried"
 _PRESET_KEY = "train:preset"
 _TOKEN_KEY = "train:token"
@@ -99,107 +45,95 @@ def session_key(field: str) -> str:
 def show_form(store: Store) -> None:
     """The whole form, with what it would cost, and the button that launches."""
     _prepare()
-    _presets()
+    _show_presets()
     with st.container(border=True):
-        _in_sight()
+        _show_in_sight()
         with st.expander(_("Advanced")):
-            _advanced()
-    _launch_row(store)
+            _show_advanced()
+    _show_launch_row(store)
 
 
 def fill_form(config: TrainConfig) -> None:
     """Put a run's settings into the form (in a callback, before the form is shown)."""
-    for field in FIELDS:
-        st.session_state[session_key(field)] = getattr(config, field)
+    for field, value in shown_values(config).items():
+        st.session_state[session_key(field)] = value
     st.session_state[_CARRIED_KEY] = {field: getattr(config, field) for field in CARRIED}
+
+
+def shown_values(config: TrainConfig) -> dict[str, Any]:
+    """The settings of a config that the form shows, with the options of its choices."""
+    values = config.values()
+    return {name: values[name] for name, setting in config.described().items() if setting.place != "hidden"}
 
 
 def read_form() -> TrainConfig:
     """The config as the form stands.
 
     Raises:
-        ConfigError: a value that cannot be used; its field is one of :data:`FIELDS`.
+        ConfigError: a value that cannot be used; its field is one that the form shows.
     """
-    shown = {field: st.session_state[session_key(field)] for field in FIELDS}
-    return TrainConfig(**shown, **st.session_state.get(_CARRIED_KEY, {}))
+    return TrainConfig.from_values({**_read_session(), **st.session_state.get(_CARRIED_KEY, {})})
+
+
+def _read_session() -> dict[str, Any]:
+    """What the form shows, by name: the settings and the options of what is chosen."""
+    chosen = {name: st.session_state.get(session_key(name), setting.default) for name, setting in SETTINGS.items()}
+    described = list_settings(chosen)
+    return {
+        name: st.session_state.get(session_key(name), setting.default)
+        for name, setting in described.items()
+        if setting.place != "hidden"
+    }
 
 
 def _prepare() -> None:
-    defaults = TrainConfig()
-    for field in FIELDS:
-        if st.session_state.get(session_key(field)) is None:
-            st.session_state[session_key(field)] = getattr(defaults, field)
+    for setting in SETTINGS.values():
+        if setting.place != "hidden":
+            prepare_setting(setting, session_key(setting.name))
     st.session_state.setdefault(_TOKEN_KEY, uuid.uuid4().hex)
 
 
-def _presets() -> None:
+def _show_presets() -> None:
     """A button each; the one that the form agrees with is ticked, whoever filled it in.
 
     Buttons and no choice: a choice has a value, and the browser sends the value of a moment ago along with the next
     click. It would undo the number that was typed just before.
     """
-    now = {field: st.session_state[session_key(field)] for field in FIELDS}
+    now = _read_session()
     label = _("Start from")
     st.markdown(f":small[{label}]")
     with st.container(horizontal=True, gap="small"):
         for preset in PRESETS:
+            config = TrainConfig.from_values(preset.changes)
             st.button(
                 _(preset.title),
                 key=f"{_PRESET_KEY}:{preset.name}",
-                icon=":material/check:" if _values(preset) == now else None,
+                icon=":material/check:" if shown_values(config) == now else None,
                 on_click=fill_form,
-                args=(TrainConfig(**preset.changes),),
+                args=(config,),
             )
 
 
-def _values(preset: Preset) -> dict[str, Any]:
-    config = TrainConfig(**preset.changes)
-    return {field: getattr(config, field) for field in FIELDS}
+def _show(setting: Setting) -> None:
+    """The widget of a setting, and under a choice those of its options."""
+    key = session_key(setting.name)
+    show_setting(setting, key, choices=_devices() if setting.name == "device" else None)
+    for option in setting.options(st.session_state[key]):
+        show_setting(option, session_key(option.name))
 
 
-def _option(value: str) -> str:
-    return _(OPTION_TITLES.get(value, value))
-
-
-def _select(field: str, options: list[str], help: str | None = None, format_func: Any = _option) -> None:
-    st.selectbox(
-        names.setting(field),
-        options,
-        format_func=worded(options, format_func),
-        key=session_key(field),
-        help=help,
-        persist_state="session",
-    )
-
-
-def _number(field: str, low: Any, high: Any, step: Any, help: str | None = None, format: str | None = None) -> None:
-    st.number_input(
-        names.setting(field),
-        low,
-        high,
-        step=step,
-        format=format,
-        key=session_key(field),
-        help=help,
-        persist_state="session",
-    )
-
-
-def _in_sight() -> None:
-    left, middle, right = st.columns([5, 3, 2], gap="medium")
-    with left:
-        _select("dataset", [spec.name for spec in list_specs()], format_func=names.dataset)
-    with middle:
-        _select("model", list(names.MODEL_TITLES), format_func=names.model)
-    with right:
-        _number("epochs", 1, 1000, 1, _("Passes over the training images."))
-    _dataset_note(st.session_state[session_key("dataset")])
+def _show_in_sight() -> None:
+    shown = [setting for setting in SETTINGS.values() if setting.place == "in sight"]
+    for column, setting in zip(st.columns([5, 3, 2], gap="medium"), shown, strict=True):
+        with column:
+            _show(setting)
+    _show_dataset_note(st.session_state[session_key("dataset")])
     carried = st.session_state.get(_CARRIED_KEY, {})
     if carried.get("init"):
         st.caption(_("Starts from the weights of {init}; a preset starts afresh.").format(init=f"`{carried['init']}`"))
 
 
-def _dataset_note(name: str) -> None:
+def _show_dataset_note(name: str) -> None:
     spec = names.spec(name)
     if spec is None:
         return
@@ -210,70 +144,23 @@ def _dataset_note(name: str) -> None:
     st.caption(note)
 
 
-def _advanced() -> None:
-    one, two, three = st.columns(3, gap="medium")
-    with one:
-        _number("lr", 0.0, 10.0, 0.0005, _("Adam's step size at the start. It can be changed while it trains."), "%g")
-        _select("schedule", list(SCHEDULES))
-        _number(
-            "weight_decay",
-            0.0,
-            1.0,
-            0.01,
-            _("Each step shrinks the weights by this much, times the learning rate (AdamW); 0 is plain Adam."),
-            "%g",
-        )
-        _number("seed", 0, MAX_SEED, 1, _("Same seed, settings and device: the same weights, bit for bit on the CPU."))
-    with two:
-        _number("batch_size", 1, 65_536, 32, _("Samples per step."))
-        _select("device", _devices())
-        _select("precision", list(PRECISIONS))
-        _select("compile", ["auto", "on", "off"], _("torch.compile, with CUDA graphs where they help."))
-    with three:
-        _number(
-            "val_fraction",
-            0.0,
-            0.5,
-            0.05,
-            _("Part of the training images held out to choose by. The test images are never used to choose anything."),
-            "%g",
-        )
-        _number(
-            "patience",
-            0,
-            1000,
-            1,
-            _("Stop when the validation loss has not improved for so many epochs; 0 never stops early."),
-        )
-        _select(
-            "augment",
-            list(AUGMENTATIONS),
-            _(
-                "Change the training images a little, differently in every epoch. For digits it also adds strokes of "
-                "real and synthetic pens, and signs that are no digit, so that the network learns to doubt. The "
-                "training accuracy counts a sign as right when no digit is given half the probability."
-            ),
-        )
-        _number(
-            "ema",
-            0.0,
-            MAX_EMA,
-            0.999,
-            _(
-                "Judge and keep a running mean of the weights instead of the last step's: 0.999 remembers about the "
-                "last thousand steps, 0 keeps none. It often does better on images it has not seen."
-            ),
-            "%g",
-        )
+def _show_advanced() -> None:
+    for column, groups in zip(st.columns(3, gap="medium"), _COLUMNS, strict=True):
+        with column:
+            for setting in SETTINGS.values():
+                if setting.place == "advanced" and setting.group in groups:
+                    _show(setting)
 
 
-def _devices() -> list[str]:
+def _devices() -> dict[str, str]:
+    """The devices to choose from, with their English titles."""
     answer = machine.probe().answer
     found = list(answer.names) if answer else []
-    return list(dict.fromkeys(["auto", *found, "cpu", st.session_state[session_key("device")]]))
+    titles = {"auto": N_("Automatic"), "cpu": N_("CPU")}
+    return {name: titles.get(name, name) for name in ["auto", *found, "cpu", st.session_state[session_key("device")]]}
 
 
-def _launch_row(store: Store) -> None:
+def _show_launch_row(store: Store) -> None:
     problem = take_problem()
     config: TrainConfig | None = None
     try:
@@ -316,31 +203,9 @@ def _cost(parameters: int, seconds: float | None, basis: str) -> str:
 
 def say(error: ConfigError) -> str:
     """A config error in the visitor's language, naming the field as the form does."""
-    if error.field == "patience":
-        return _("{field}: stopping early needs a validation fraction above 0 to decide by.").format(
-            field=f"**{names.setting('patience')}**"
-        )
     return _("{field}: {value} cannot be used; it must be {expected}.").format(
-        field=f"**{names.setting(error.field)}**", value=error.value, expected=_expected(error.expected)
+        field=f"**{names.setting(error.field)}**", value=error.value, expected=fill(_(error.message), error.values)
     )
-
-
-# The forms in which TrainConfig says what it expects; a test holds them to it.
-EXPECTED: tuple[tuple[str, str], ...] = (
-    (r"a whole number from (.+) to (.+)", N_("a whole number from {0} to {1}")),
-    (r"a number above (.+) and at most (.+)", N_("a number above {0} and at most {1}")),
-    (r"a number from (.+) and at most (.+)", N_("a number from {0} to {1}")),
-    (r"one of (.+)", N_("one of {0}")),
-    (r"at most (\d+) characters", N_("at most {0} characters")),
-)
-
-
-def _expected(english: str) -> str:
-    for pattern, message in EXPECTED:
-        found = re.fullmatch(pattern, english)
-        if found:
-            return _(message).format(*found.groups())
-    return english
 
 
 def launch(config: Callable[[], TrainConfig], token: str) -> None:

@@ -44,10 +44,8 @@ def test_saved_folder_holds_a_model(trained) -> None:
 @pytest.mark.parametrize(
     ("argv", "status", "word"),
     [
-        (["train", "--lr", "-1"], 2, "lr"),
-        (["train", "--dataset", "imagenet"], 2, "imagenet"),
-        (["train", "--model", "lenet"], 2, "lenet"),
         (["train", "--patience", "2"], 2, "val_fraction"),
+        (["train", "--momentum", "0.5"], 2, "momentum"),
     ],
 )
 def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys) -> None:

@@ -1,0 +1,68 @@
+"""The settings as flags of a command line."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from cnn_demo.settings.config import TrainConfig, list_every_setting
+from cnn_demo.settings.description import Choice, Flag, Setting
+from cnn_demo.settings.errors import ConfigError
+from cnn_demo.settings.presets import PRESETS
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add ``--preset`` and a flag for each setting and each option of whatever can be chosen.
+
+    A flag that is not given leaves no attribute in the namespace, so that a preset can fill it.
+    """
+    parser.add_argument(
+        "--preset",
+        choices=[preset.name for preset in PRESETS],
+        help="start from these settings; flags that are given change them",
+    )
+    group = parser.add_argument_group("settings")
+    for setting, owner in list_every_setting():
+        _add_flag(group, setting, owner)
+
+
+def read_flags(args: argparse.Namespace) -> TrainConfig:
+    """The config that a command line means.
+
+    Raises:
+        ConfigError: flags that do not fit together, or an option of something that was not chosen.
+    """
+    given = {setting.name for setting, _owner in list_every_setting()} & vars(args).keys()
+    changes = next((preset.changes for preset in PRESETS if preset.name == args.preset), {})
+    return TrainConfig.from_values({**changes, **{name: getattr(args, name) for name in given}})
+
+
+def _add_flag(group: Any, setting: Setting, owner: str) -> None:
+    help_text = setting.help
+    if isinstance(setting.kind, Choice):
+        help_text += " One of: " + ", ".join(setting.kind.names) + "."
+    if owner:
+        help_text += f" For {owner}."
+    if setting.default != "":
+        help_text += f" (default: {setting.default})"
+    more: dict[str, Any] = {"type": _typed(setting), "metavar": setting.metavar or _metavar(setting)}
+    if isinstance(setting.kind, Flag):
+        more = {"action": argparse.BooleanOptionalAction}
+    flag = "--" + setting.name.replace("_", "-")
+    group.add_argument(
+        flag, dest=setting.name, default=argparse.SUPPRESS, help=help_text.strip().replace("%", "%%"), **more
+    )
+
+
+def _metavar(setting: Setting) -> str:
+    return "NAME" if isinstance(setting.kind, Choice) else "TEXT" if isinstance(setting.default, str) else "N"
+
+
+def _typed(setting: Setting) -> Any:
+    def parse(text: str) -> Any:
+        try:
+            return setting.parse(text)
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(f"{error.value!r} must be {error.expected}") from error
+
+    return parse

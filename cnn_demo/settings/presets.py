@@ -1,0 +1,46 @@
+"""Named sets of changes to the defaults, for the form and for ``train --preset``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cnn_demo.locales import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named set of changes to the defaults.
+
+    Attributes:
+        name: what the command line says.
+        title: the name for people, in English.
+        changes: settings and options by name.
+    """
+
+    name: str
+    title: str
+    changes: Mapping[str, Any]
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset("quick", N_("Quick look"), {"epochs": 1}),
+    Preset("standard", N_("Standard"), {}),
+    Preset("early", N_("Stop at the best"), {"epochs": 40, "val_fraction": 0.1, "patience": 5}),
+    Preset("full", N_("Full MNIST"), {"dataset": "mnist"}),
+    Preset(
+        "handwriting",
+        N_("Real handwriting"),
+        {
+            "dataset": "mnist",
+            "epochs": 20,
+            "lr": 0.002,
+            "schedule": "cosine",
+            "weight_decay": 0.03,
+            "ema": 0.999,
+            "augment": "handwriting",
+            "val_fraction": 0.1,
+        },
+    ),
+)
