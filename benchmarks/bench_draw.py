@@ -110,24 +110,23 @@ def pictures(n: int) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
 
 def in_process(n: int) -> list[float]:
     """Milliseconds for preparation, forward pass and judgment of one drawing."""
-    from cnn_demo.drawing.prepare import prepare
-    from cnn_demo.prediction.calibration import Calibration
-    from cnn_demo.prediction.load import SHIPPED, load_shipped
-    from cnn_demo.prediction.predictor import predict_drawing
+    from cnn_demo.cli.networks import load_network
+    from cnn_demo.prediction.calibration import load_calibration
+    from cnn_demo.prediction.predictor import Predictor
 
-    loaded, calibration = load_shipped(), Calibration.load(SHIPPED / "calibration.json")
+    loaded = load_network()
+    predictor = Predictor(loaded, load_calibration(loaded))
     times = []
     for picture in pictures(n + 10):
         began = time.perf_counter()
-        predict_drawing(loaded.model, prepare(picture, loaded.spec), loaded.spec, calibration)
+        predictor.predict_drawings([predictor.prepare(picture)], stages=True)
         times.append((time.perf_counter() - began) * 1000)
     return times[10:]
 
 
 def own_part(n: int) -> list[float]:
     """Milliseconds that one stroke spends in the parts of the page's fragment."""
-    import cnn_demo.prediction.predictor
-    import cnn_demo.runs.checkpoints  # noqa: F401  # with both here the page answers at once
+    import cnn_demo.prediction.predictor  # noqa: F401  # with it the page answers at once
     from cnn_demo.ui.draw import pad, sections
 
     logging.getLogger("streamlit").setLevel(logging.ERROR)  # no browser is there, and it says so at every run
@@ -144,7 +143,8 @@ def own_part(n: int) -> list[float]:
         return call
 
     pad.choose_picture = timed(pad.choose_picture)
-    sections.show_reading, sections.show_closer_look = timed(sections.show_reading), timed(sections.show_closer_look)
+    sections.show_prediction = timed(sections.show_prediction)
+    sections.show_closer_look = timed(sections.show_closer_look)
     os.chdir(ROOT)
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.run()

@@ -2,20 +2,22 @@
 
 Needs the full MNIST (CNN_DEMO_DATA names its folder). Writes ``calibration.json`` beside the shipped weights. The
 temperature and the threshold come from MNIST's training images and synthetic strokes alone; the rates printed are those
-on MNIST's 10,000 test images, on synthetic strokes of other seeds (their styles were trained on), and on signs: of the
-kinds that it was trained on, of those that the calibration saw, and of those that neither did.
+on MNIST's 10,000 test images, on synthetic strokes of other seeds (their styles were trained on), and on outliers: of
+the kinds that it was trained on, of those that the calibration saw, and of those that neither did.
 """
 
 from __future__ import annotations
 
 import torch
 
+from cnn_demo.cli.networks import load_network
 from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.datasets.splits import Split
 from cnn_demo.handwriting.skeletons.outliers import PURPOSES
 from cnn_demo.handwriting.strokes import synthesize, synthesize_outliers
-from cnn_demo.prediction.calibration import Calibration, calibrate, energy, judge, logits_of, scores
-from cnn_demo.prediction.load import SHIPPED, load_shipped
+from cnn_demo.prediction.calibration import Calibration, calibrate, energy, judge, scores
+from cnn_demo.prediction.logits import compute_logits
+from cnn_demo.prediction.shipped import SHIPPED
 
 KINDS = ("sure", "torn", "unsure", "not_a_digit")
 
@@ -28,7 +30,7 @@ def words(logits: torch.Tensor, calibration: Calibration) -> str:
 
 def report(title: str, split: Split, model: torch.nn.Module, data: Dataset, calibration: Calibration) -> None:
     """Print the verdicts on digits, and how often a sure one is right."""
-    logits = logits_of(model, split.images, data)
+    logits = compute_logits(model, split.images, data.spec)
     verdicts = [judge(row, calibration) for row in logits]
     right = [v.top == int(y) for v, y in zip(verdicts, split.labels, strict=True) if v.kind == "sure"]
     accuracy = float((logits.argmax(1) == split.labels).double().mean())
@@ -37,9 +39,9 @@ def report(title: str, split: Split, model: torch.nn.Module, data: Dataset, cali
 
 
 def compare(model: torch.nn.Module, data: Dataset, calibration: Calibration) -> None:
-    """The score against two that need no fitting: how many unseen signs pass where 99% of the test digits do."""
-    digits = logits_of(model, data.test.images, data)
-    signs = logits_of(model, synthesize_outliers(2000, 4711, "measuring"), data)
+    """The score against two that need no fitting: how many unseen outliers pass where 99% of the test digits do."""
+    digits = compute_logits(model, data.test.images, data.spec)
+    outliers = compute_logits(model, synthesize_outliers(2000, 4711, "measuring"), data.spec)
     ways = {
         "the calibration's score": lambda z: scores(z, calibration.weights),
         "largest softmax value": lambda z: z.double().softmax(1).amax(1),
@@ -47,12 +49,12 @@ def compare(model: torch.nn.Module, data: Dataset, calibration: Calibration) -> 
     }
     for name, score in ways.items():
         threshold = torch.quantile(score(digits), 0.01)
-        print(f"{name}: {float((score(signs) >= threshold).double().mean()):.1%} pass where 99% of the digits do")
+        print(f"{name}: {float((score(outliers) >= threshold).double().mean()):.1%} pass where 99% of the digits do")
 
 
 def main() -> None:
     data = load_dataset("mnist", download=False)
-    model = load_shipped().model
+    model = load_network().model
     calibration = calibrate(model, data, n=4000)
     calibration.save(SHIPPED / "calibration.json")
     print(calibration)
@@ -61,8 +63,8 @@ def main() -> None:
     others = synthesize(4000, 4711, held_out=True)
     report("strokes, styles that only a last training learns", others, model, data, calibration)
     for purpose in PURPOSES:
-        signs = logits_of(model, synthesize_outliers(2000, 4711, purpose), data)
-        print(f"signs for {purpose}, n = {len(signs):,}: {words(signs, calibration)}")
+        outliers = compute_logits(model, synthesize_outliers(2000, 4711, purpose), data.spec)
+        print(f"outliers for {purpose}, n = {len(outliers):,}: {words(outliers, calibration)}")
     compare(model, data, calibration)
 
 

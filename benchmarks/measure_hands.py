@@ -40,12 +40,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.common import machine
-from benchmarks.judged import add_model_option, chosen
-from cnn_demo.datasets.specs import DatasetSpec
-from cnn_demo.drawing.prepare import prepare
+from benchmarks.judged import add_model_option, choose_predictor, collect_answers
+from cnn_demo.drawing.prepare import Drawing
 from cnn_demo.handwriting.redraw import thin
 from cnn_demo.handwriting.skeletons import RandomStream
 from cnn_demo.handwriting.strokes import PAD, PenVariation, draw
+from cnn_demo.prediction.predictor import Predictor
 
 LETTERS = "AEFGHKMNRTWXYaefhkmntw?&#PUdr"
 TIMES = 3
@@ -79,8 +79,8 @@ def written(points: NDArray[np.float64], dice: RandomStream) -> NDArray[np.uint8
     return (draw([placed], pen, (PAD, PAD), dotted=True) * 255).astype(np.uint8)
 
 
-def inputs(fonts: list[Path], signs: str, spec: DatasetSpec) -> Iterator[tuple[int, str, torch.Tensor]]:
-    """Place of the font, sign and network input of every drawing."""
+def drawings(fonts: list[Path], signs: str, predictor: Predictor) -> Iterator[tuple[int, str, Drawing]]:
+    """Place of the font, sign and drawing of every glyph."""
     dice = RandomStream(np.random.default_rng(5))
     for place, path in enumerate(fonts):
         font = ImageFont.truetype(str(path), 150)
@@ -89,7 +89,7 @@ def inputs(fonts: list[Path], signs: str, spec: DatasetSpec) -> Iterator[tuple[i
             if points is None:
                 continue
             for _ in range(TIMES):
-                yield place, sign, prepare(written(points, dice), spec).input
+                yield place, sign, predictor.prepare(written(points, dice))
 
 
 def main() -> None:
@@ -101,17 +101,17 @@ def main() -> None:
     if not fonts:
         parser.error(f"{args.folder}: no fonts in this folder")
     print(machine())
-    judged = chosen(args)
+    predictor = choose_predictor(args)
     for title, signs in (("digits", "0123456789"), ("letters", LETTERS)):
-        places, truth, pictures = zip(*inputs(fonts, signs, judged.spec), strict=True)
-        found, kinds = judged.say(pictures)
-        right = found.astype(str) == np.array(truth)
+        places, truth, pictures = zip(*drawings(fonts, signs, predictor), strict=True)
+        answers = collect_answers(predictor, pictures)
+        kinds, right = answers.kinds, answers.tops.astype(str) == np.array(truth)
         for half, name in ((0, "even fonts, for choosing"), (1, "odd fonts, to report")):
             own = np.array(places) % 2 == half
             text = f"{title}, {name}, n = {own.sum():,} of {len({p for p in places if p % 2 == half})} hands:"
             if title == "digits":
                 text += f" {right[own].mean():.2%} right"
-            if judged.calibration:
+            if predictor.calibration:
                 shares = ", ".join(f"{kind} {np.mean(kinds[own] == kind):.1%}" for kind in sorted(set(kinds)))
                 text += f" ({shares}; sure ones right: {right[own & (kinds == 'sure')].mean():.2%})"
             print(text)

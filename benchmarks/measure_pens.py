@@ -23,8 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import machine
-from benchmarks.judged import add_model_option, chosen
-from cnn_demo.drawing.prepare import prepare
+from benchmarks.judged import add_model_option, choose_predictor, collect_answers
 from cnn_demo.handwriting.pens import pen_path
 from cnn_demo.handwriting.skeletons import RandomStream
 from cnn_demo.handwriting.strokes import PenVariation, on_pad
@@ -43,15 +42,16 @@ def main() -> None:
     places = np.concatenate([np.arange(first, end) for first, end in TEST_ROWS])
     fresh = (places >= SEEN) & (places % 2 == 1)
     print(machine())
-    judged = chosen(args)
+    predictor = choose_predictor(args)
     dice, hand = RandomStream(np.random.default_rng(5)), PenVariation()
     for smooth in (False, True):
         pictures = []
         for recording in points:
             way = pen_path(recording, dice.u(*ASPECT), smooth=smooth)
             pad = on_pad([way], dice.u(*hand.pen), dice.u(*hand.fill), dice)
-            pictures.append(prepare(pad, judged.spec).input)
-        found, kinds = judged.say(pictures)
+            pictures.append(predictor.prepare(pad))
+        answers = collect_answers(predictor, pictures)
+        found = answers.tops
         right = found == truth
         print("in smooth curves" if smooth else "straight from point to point")
         print(f"  all, n = {len(right):,}: {right.mean():.2%} right")
@@ -61,7 +61,7 @@ def main() -> None:
             wrong = np.bincount(found[own & ~right], minlength=10)
             most = f", mostly read as {wrong.argmax()} ({wrong.max()})" if wrong.any() else ""
             print(f"  {digit}: {right[own].mean():.1%} of {own.sum()}{most}")
-        judged.print_verdicts(kinds, right)
+        answers.print_verdicts(right)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.common import machine
-from benchmarks.judged import add_model_option, chosen
-from cnn_demo.drawing.prepare import prepare
+from benchmarks.judged import add_model_option, choose_predictor, collect_answers
 from cnn_demo.handwriting.skeletons import Path as PenPath
 from cnn_demo.handwriting.skeletons import RandomStream
 from cnn_demo.handwriting.skeletons.pen import curve
@@ -71,19 +70,19 @@ def main() -> None:
     truth = np.array([digit for digit, _, _ in lines])
     writers = len({writer for _, writer, _ in lines})
     print(machine())
-    judged = chosen(args)
+    predictor = choose_predictor(args)
     dice = RandomStream(np.random.default_rng(11))
     for smooth in (False, True):
         drawn = list(pads([paths for _, _, paths in lines], smooth=smooth, dice=dice))
-        found, kinds = judged.say([prepare(pad, judged.spec).input for pad in drawn])
-        right = found == truth
+        answers = collect_answers(predictor, [predictor.prepare(pad) for pad in drawn])
+        found, right = answers.tops, answers.tops == truth
         print("in smooth curves" if smooth else "straight from point to point")
         print(f"  n = {len(right):,} by {writers} writers: {right.mean():.2%} right, {np.sum(~right)} wrong")
         for digit in range(10):
             own = truth == digit
             wrong = found[own & ~right].tolist()
             print(f"  {digit}: {np.sum(own & right)} of {own.sum()}" + (f", read as {wrong}" if wrong else ""))
-        judged.print_verdicts(kinds, right)
+        answers.print_verdicts(right)
         if args.pictures:
             folder = args.pictures / ("smooth" if smooth else "straight")
             folder.mkdir(parents=True, exist_ok=True)

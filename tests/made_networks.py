@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cnn_demo.prediction.load import LoadedModel
     from cnn_demo.runs.records import Run
     from cnn_demo.runs.store import Store
 
@@ -41,3 +43,12 @@ def put_checkpoint(
     save_checkpoint(store.folder(run.id) / "checkpoints", snapshot)
     Recorder(store, run).checkpoint(step, epoch, f"checkpoints/{checkpoint_name(step)}")
     return model.eval().requires_grad_(False)
+
+
+def as_loaded(model: Any, dataset: str = "mnist-mini") -> LoadedModel:
+    """A model as if it had been loaded."""
+    from cnn_demo.datasets.specs import get_spec
+    from cnn_demo.prediction.load import LoadedModel
+    from cnn_demo.settings.reference import ModelRef
+
+    return LoadedModel(ModelRef("untrained", "made"), model, get_spec(dataset), Path())

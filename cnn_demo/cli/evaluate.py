@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from typing import Any
 
-from cnn_demo.cli.output import EXIT_USAGE, add_json_option, complain, give, versions
-from cnn_demo.datasets.specs import get_spec, list_specs
+from cnn_demo.cli.networks import REFERENCE, add_step_option, load_network
+from cnn_demo.cli.output import EXIT_USAGE, CommandFailed, add_json_option, complain, give, versions
+from cnn_demo.datasets.specs import DatasetSpec, get_spec, list_specs
 from cnn_demo.settings.config import ConfigError
+from cnn_demo.settings.registry import UnknownName
 
 
 def add_parser(subparsers: Any) -> None:
@@ -16,10 +19,10 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="loss and accuracy on a test split",
-        description="Loss and accuracy of a run's last checkpoint, or of the model that ships, on a test split.",
+        description="Loss and accuracy of a run, or of the model that ships, on a test split.",
     )
-    parser.add_argument("run", nargs="?", metavar="RUN", help="id of a run (default: the model that ships)")
-    parser.add_argument("--step", type=int, help="the checkpoint at this step (default: the last)")
+    parser.add_argument("network", nargs="?", metavar="REF", help=f"{REFERENCE} (default: the model that ships)")
+    add_step_option(parser)
     names = ", ".join(spec.name for spec in list_specs())
     parser.add_argument("--dataset", help=f"{names} (default: the one that the model was trained on)")
     parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda or cuda:N (default: %(default)s)")
@@ -36,48 +39,43 @@ def overlap(trained_on: str, dataset: str) -> str:
     return ""
 
 
+def _check_shape(own: DatasetSpec, other: DatasetSpec) -> None:
+    if (own.channels, own.size, len(own.classes)) != (other.channels, other.size, len(other.classes)):
+        raise CommandFailed(
+            f"a model for {own.name} cannot read {other.name}: its images are"
+            f" {other.channels} × {other.size} × {other.size} in {len(other.classes)} classes",
+            EXIT_USAGE,
+        )
+
+
 def run(args: argparse.Namespace) -> int:
     """Evaluate and report."""
     from cnn_demo.datasets.device_dataset import DeviceDataset
     from cnn_demo.datasets.download import DatasetUnavailable
     from cnn_demo.datasets.load import load_dataset
-    from cnn_demo.prediction.load import load_shipped
-    from cnn_demo.runs.checkpoints import load_model
-    from cnn_demo.runs.records import RunNotFound
-    from cnn_demo.runs.store import Store
     from cnn_demo.training.device import resolve_device
     from cnn_demo.training.evaluate import evaluate
-    from cnn_demo.training.snapshot import CheckpointUnreadable
 
     try:
         if args.dataset is not None:
             get_spec(args.dataset)
         device = resolve_device(args.device)
-        loaded = load_model(Store(), args.run, args.step) if args.run else load_shipped()
+        loaded = load_network(args.network, step=args.step)
         spec = get_spec(args.dataset or loaded.spec.name)
-        if (spec.channels, spec.size, len(spec.classes)) != (
-            loaded.spec.channels,
-            loaded.spec.size,
-            len(loaded.spec.classes),
-        ):
-            return complain(
-                f"a model for {loaded.spec.name} cannot read {spec.name}: its images are"
-                f" {spec.channels} × {spec.size} × {spec.size} in {len(spec.classes)} classes",
-                EXIT_USAGE,
-            )
+        _check_shape(loaded.spec, spec)
         data = load_dataset(spec.name)
-    except KeyError as error:
-        if isinstance(error, RunNotFound):
-            return complain(error)
+    except (UnknownName, ConfigError) as error:
         return complain(error, EXIT_USAGE)
-    except ConfigError as error:
-        return complain(error, EXIT_USAGE)
-    except (CheckpointUnreadable, DatasetUnavailable) as error:
+    except CommandFailed as error:
+        return complain(error, error.status)
+    except DatasetUnavailable as error:
         return complain(error)
     # The images are normalized as in training, whatever data set they come from.
     split = DeviceDataset(data.test, loaded.spec, device)
+    # A loaded model is shared and stays where it is.
+    model = loaded.model if device.type == "cpu" else copy.deepcopy(loaded.model).to(device)
     began = time.perf_counter()
-    result = evaluate(loaded.model.to(device), split)
+    result = evaluate(model, split)
     seconds = time.perf_counter() - began
     warning = overlap(loaded.config.dataset, spec.name)
     if args.json:

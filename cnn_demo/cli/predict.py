@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnn_demo.cli.output import EXIT_FAILED, add_json_option, complain, give
+from cnn_demo.cli.networks import add_network_options, load_network
+from cnn_demo.cli.output import EXIT_FAILED, CommandFailed, add_json_option, complain, give
 from cnn_demo.prediction.wording import percent
 
 if TYPE_CHECKING:
     from cnn_demo.drawing.prepare import Drawing
-    from cnn_demo.prediction.calibration import Calibration
-    from cnn_demo.prediction.load import LoadedModel
-    from cnn_demo.runs.store import Store
+    from cnn_demo.prediction.predictor import Prediction, Predictor
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-_BATCH = 500
 
 
 def add_parser(subparsers: Any) -> None:
@@ -25,104 +24,64 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "predict",
         help="classify pictures",
-        description="Classify pictures with the model that ships or with a run's last checkpoint. Each goes the way of "
+        description="Classify pictures with the model that ships or with another network. Each goes the way of "
         "a drawing in the app: ink found, cropped, scaled to 20 pixels, centered by mass. A folder stands for the "
         "pictures in it; all are one batch. Where the model has a calibration (the one that ships has; the Draw page "
         "makes one for a run), probabilities and verdict are those of the page; else the verdict is null and the "
         "probabilities are raw.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a picture or a folder of pictures")
-    parser.add_argument("--model", metavar="RUN", help="id of a run (default: the model that ships)")
-    parser.add_argument("--step", type=int, help="the checkpoint at this step (default: the last)")
+    add_network_options(parser)
     parser.add_argument("--stages", type=Path, metavar="DIR", help="write every stage of the preparation there as PNG")
     add_json_option(parser)
 
 
-def pictures_in(paths: list[Path]) -> list[Path]:
-    """The files that are named, and the pictures in the folders that are named, folders in order of their names.
+def pictures_in(path: Path) -> list[Path]:
+    """A file, or the pictures in a folder in the order of their names.
 
     Raises:
         FileNotFoundError: nothing has this name, or a folder holds no picture.
     """
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-            if not inside:
-                raise FileNotFoundError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
-            found.extend(inside)
-        elif path.exists():
-            found.append(path)
-        else:
-            raise FileNotFoundError(f"{path}: no such file or folder")
-    return found
+    if path.is_dir():
+        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        if not inside:
+            raise FileNotFoundError(f"{path}: no pictures in this folder ({', '.join(SUFFIXES)})")
+        return inside
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    return [path]
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict and report; a picture that cannot be read costs the exit status, not the others' answers."""
-    import torch
-
-    from cnn_demo.drawing.prepare import DrawingError, open_image, prepare
-    from cnn_demo.prediction.calibration import judge
-    from cnn_demo.prediction.load import load_shipped
-    from cnn_demo.prediction.predictor import UNCALIBRATED
-    from cnn_demo.runs.checkpoints import load_model
-    from cnn_demo.runs.records import RunNotFound
-    from cnn_demo.runs.store import Store
-    from cnn_demo.training.snapshot import CheckpointUnreadable
+    from cnn_demo.prediction.calibration import load_calibration
+    from cnn_demo.prediction.predictor import Predictor
 
     try:
-        files = pictures_in(args.files)
-        store = Store()
-        loaded = load_model(store, args.model, args.step) if args.model else load_shipped()
-    except (FileNotFoundError, CheckpointUnreadable, RunNotFound) as error:
-        return complain(error)
-    ready: list[tuple[Path, Drawing]] = []
+        loaded = load_network(args.net, args.model, step=args.step)
+    except CommandFailed as error:
+        return complain(error, error.status)
+    predictor = Predictor(loaded, load_calibration(loaded))
     errors: list[dict[str, str]] = []
-    for file in files:
-        try:
-            drawing = prepare(open_image(file), loaded.spec)
-        except (DrawingError, OSError) as error:
-            errors.append({"file": str(file), "error": str(error)})
-            complain(f"{file}: {error}")
-            continue
-        ready.append((file, drawing))
-        if args.stages:
-            _write_stages(args.stages, file, drawing)
-    calibration = _calibration(store, loaded)
-    predictions: list[dict[str, Any]] = []
-    for start in range(0, len(ready), _BATCH):
-        part = ready[start : start + _BATCH]
-        with torch.no_grad():
-            logits = loaded.model(torch.cat([drawing.input for _, drawing in part]))
-        for (file, drawing), row in zip(part, logits, strict=True):
-            verdict = judge(row, calibration or UNCALIBRATED, empty=drawing.empty)
-            predictions.append(
-                {
-                    "file": str(file),
-                    # An empty sheet has no digit: whatever the network says of it is not an answer.
-                    "label": None if drawing.empty else loaded.spec.classes[verdict.top],
-                    "verdict": verdict.kind if calibration or drawing.empty else None,
-                    "runner_up": None if drawing.empty else loaded.spec.classes[verdict.runner_up],
-                    "entropy_bits": verdict.entropy_bits,
-                    "probabilities": list(verdict.probabilities),
-                    "warnings": list(drawing.warnings),
-                }
-            )
+    ready = list(_prepared(args.files, predictor, errors))
+    for file, drawing in ready if args.stages else ():
+        _write_stages(args.stages, file, drawing)
+    found = predictor.predict_drawings([drawing for _file, drawing in ready])
+    rows = [_as_dict(file, answer, predictor) for (file, _drawing), answer in zip(ready, found, strict=True)]
     if args.json:
         give(
             {
                 "model": loaded.run_id,
                 "step": loaded.step,
                 "classes": list(loaded.spec.classes),
-                "n": len(predictions),
-                "calibrated": calibration is not None,
-                "predictions": predictions,
+                "n": len(rows),
+                "calibrated": predictor.calibration is not None,
+                "predictions": rows,
                 "errors": errors,
             }
         )
     else:
-        for row in predictions:
+        for row in rows:
             word = (row["verdict"] or "").replace("_", " ")
             share = percent(max(row["probabilities"]))
             answer = f"{row['label']}\t{share}\t{word}" if row["label"] else "nothing drawn"
@@ -131,24 +90,51 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_FAILED if errors else 0
 
 
-def _calibration(store: Store, loaded: LoadedModel) -> Calibration | None:
-    from cnn_demo.prediction.calibration import Calibration
-    from cnn_demo.prediction.load import SHIPPED
-    from cnn_demo.runs.checkpoints import calibration_file
+def _prepared(paths: list[Path], predictor: Predictor, errors: list[dict[str, str]]) -> Iterator[tuple[Path, Drawing]]:
+    """Every picture that can be used; each of the others is said, and added to ``errors``."""
+    for path in paths:
+        try:
+            files = pictures_in(path)
+        except FileNotFoundError as error:
+            errors.append({"file": str(path), "error": str(error)})
+            complain(error)
+            continue
+        for file in files:
+            drawing = _prepare(file, predictor, errors)
+            if drawing is not None:
+                yield file, drawing
 
-    ships = loaded.run_id == "shipped"
-    path = SHIPPED / "calibration.json" if ships else calibration_file(store, loaded.run_id, loaded.step)
+
+def _prepare(file: Path, predictor: Predictor, errors: list[dict[str, str]]) -> Drawing | None:
+    from cnn_demo.drawing.pictures import DrawingError, open_image
+
     try:
-        return Calibration.load(path)
-    except (OSError, ValueError):
+        return predictor.prepare(open_image(file))
+    except (DrawingError, OSError) as error:
+        errors.append({"file": str(file), "error": str(error)})
+        complain(f"{file}: {error}")
         return None
 
 
+def _as_dict(file: Path, prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
+    verdict, drawing, classes = prediction.verdict, prediction.drawing, predictor.loaded.spec.classes
+    return {
+        "file": str(file),
+        # An empty sheet has no digit: whatever the network says of it is not an answer.
+        "label": None if drawing.empty else classes[verdict.top],
+        "verdict": verdict.kind if predictor.calibration or drawing.empty else None,
+        "runner_up": None if drawing.empty else classes[verdict.runner_up],
+        "entropy_bits": verdict.entropy_bits,
+        "probabilities": list(prediction.probabilities),
+        "warnings": list(drawing.warnings),
+    }
+
+
 def _write_stages(folder: Path, file: Path, drawing: Drawing) -> None:
-    from PIL import Image
+    from cnn_demo.plots.png import png_bytes
 
     target = folder / file.stem
     target.mkdir(parents=True, exist_ok=True)
     for number, stage in enumerate(drawing.stages, start=1):
         pixels = (stage.image.clip(0, 1) * 255).round().astype("uint8")
-        Image.fromarray(pixels).save(target / f"{number}-{stage.name}.png")
+        (target / f"{number}-{stage.name}.png").write_bytes(png_bytes(pixels))

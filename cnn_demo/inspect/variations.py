@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.drawing.prepare import Drawing
 
@@ -92,25 +93,22 @@ def _step(picture: Tensor, grow: bool) -> Tensor:
     return -F.max_pool2d(-picture[None], 3, stride=1, padding=1)[0]
 
 
-@torch.inference_mode()
-def probabilities(
-    model: nn.Module, drawing: Drawing, spec: DatasetSpec, variations: Sequence[Variation], temperature: float = 1.0
-) -> Tensor:
-    """What a network says of each variation of what it sees of a drawing: ``(N, classes)``, one forward pass.
+def picture_of(drawing: Drawing) -> Tensor:
+    """What a network sees of a drawing, before normalization: ``(C, H, W)`` float32 in [0, 1]."""
+    field = torch.tensor(drawing.stages[-1].image)
+    return field[None] if field.ndim == 2 else field.permute(2, 0, 1)  # (H, W) or (H, W, C) -> (C, H, W)
+
+
+def varied_inputs(drawing: Drawing, spec: DatasetSpec, variations: Sequence[Variation]) -> Tensor:
+    """The input of a network for each variation of what it sees of a drawing: ``(N, C, H, W)``, normalized.
 
     Args:
-        model: in evaluation mode; not changed.
-        drawing: prepared for the network.
+        drawing: prepared for ``spec``.
         spec: the data set of the network.
         variations: at least one.
-        temperature: the logits are divided by it before the softmax.
     """
-    mean, std = torch.tensor(spec.mean).view(-1, 1, 1), torch.tensor(spec.std).view(-1, 1, 1)
-    picture = drawing.input[0] * std + mean
-    pictures = vary(picture.clamp(0, 1), variations)
-    inputs = (pictures - mean) / std
+    inputs = normalize(vary(picture_of(drawing), variations).clamp(0, 1), spec)
     for row, variation in enumerate(variations):
         if variation.still:
             inputs[row] = drawing.input[0]
-    logits: Tensor = model(inputs)
-    return (logits.double() / temperature).softmax(1)
+    return inputs

@@ -29,10 +29,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.load import Dataset
 from cnn_demo.datasets.splits import Split
 from cnn_demo.handwriting.strokes import synthesize, synthesize_outliers
+from cnn_demo.prediction.load import LoadedModel
+from cnn_demo.prediction.logits import compute_logits
 from cnn_demo.training.handwriting import Handwriting
 
 Kind = Literal["sure", "torn", "unsure", "not_a_digit", "empty"]
@@ -41,6 +42,7 @@ SURE = 0.9  # a calibrated probability from which one answer stands
 TORN = 0.9  # two answers that together have this much are the two it is torn between
 FALSE_ALARMS = 0.02  # share of digits that may be called no digit: the threshold follows from it
 FORMAT_VERSION = 2  # of the file: 2 names the outliers, 1 called them signs
+SHIPPED_NAME = "calibration.json"
 _SEED = 20_20
 
 
@@ -135,6 +137,11 @@ def scores(logits: Tensor, weights: tuple[float, ...]) -> Tensor:
     return evidence(logits) @ w[:-1] + w[-1]
 
 
+def soften(logits: Tensor, calibration: Calibration) -> Tensor:
+    """Probabilities ``(N, classes)`` float64 of logits ``(N, classes)``: the one rule that applies the temperature."""
+    return torch.softmax(logits.detach().double() / calibration.temperature, dim=1)
+
+
 def judge(logits: Tensor, calibration: Calibration, *, empty: bool = False) -> Verdict:
     """Judge one drawing.
 
@@ -145,7 +152,7 @@ def judge(logits: Tensor, calibration: Calibration, *, empty: bool = False) -> V
     """
     row = logits.detach().reshape(1, -1).double()
     score = float(scores(row, calibration.weights))
-    values = torch.softmax(row / calibration.temperature, dim=1)[0]
+    values = soften(row, calibration)[0]
     first, second = torch.topk(values, 2).indices.tolist()
     p = values.tolist()
     entropy = -sum(v * math.log2(v) for v in p if v > 0)
@@ -159,6 +166,26 @@ def judge(logits: Tensor, calibration: Calibration, *, empty: bool = False) -> V
     elif p[first] + p[second] >= TORN:
         kind = "torn"
     return Verdict(kind, first, second, tuple(p), entropy, score)
+
+
+def calibration_path(loaded: LoadedModel) -> Path:
+    """Where the calibration of a network is kept: beside the weights that ship, else in the network's own folder.
+
+    Where none ships with the weights, it is made once. It is never written beside them, for an installation may be
+    read-only.
+    """
+    if loaded.path is not None and loaded.ref.kind == "shipped" and (loaded.path / SHIPPED_NAME).is_file():
+        return loaded.path / SHIPPED_NAME
+    name = f"{loaded.step:08d}" if loaded.ref.kind == "run" else f"{loaded.key.replace(':', '-')}-{loaded.step}"
+    return loaded.folder / f"calibration-{name}.json"
+
+
+def load_calibration(loaded: LoadedModel) -> Calibration | None:
+    """The calibration that is kept of a network; None where there is none, or none that can be read."""
+    try:
+        return Calibration.load(calibration_path(loaded))
+    except (OSError, ValueError):
+        return None
 
 
 def calibrate(model: nn.Module, dataset: Dataset, *, n: int = 2000) -> Calibration:
@@ -177,10 +204,11 @@ def calibrate(model: nn.Module, dataset: Dataset, *, n: int = 2000) -> Calibrati
         n: how many samples, at least 4.
     """
     samples = _choose_samples(dataset, n)
-    logits = logits_of(model, samples.images, dataset).cpu()
+    spec = dataset.spec
+    logits = compute_logits(model, samples.images, spec).cpu()
     temperature = fit_temperature(logits, samples.labels)
     own, unseen = (
-        logits_of(model, _resize_to_spec(synthesize_outliers(n // 2, _SEED, purpose), dataset), dataset).cpu()
+        compute_logits(model, _resize_to_spec(synthesize_outliers(n // 2, _SEED, purpose), dataset), spec).cpu()
         for purpose in ("training", "calibration")
     )
     found = []
@@ -247,19 +275,6 @@ def _choose_samples(dataset: Dataset, n: int) -> Split:
         return own
     strokes = synthesize(drawn, _SEED, held_out=True)
     return Split(torch.cat([own.images, strokes.images]), torch.cat([own.labels, strokes.labels]))
-
-
-@torch.no_grad()
-def logits_of(model: nn.Module, images: Tensor, dataset: Dataset) -> Tensor:
-    """Logits ``(N, classes)`` in evaluation mode of images ``(N, C, H, W)`` uint8, in batches of 500."""
-    device = next(model.parameters()).device
-    training = model.training
-    model.eval()
-    try:
-        parts = [model(normalize(part.to(device), dataset.spec)) for part in images.split(500)]
-    finally:
-        model.train(training)
-    return torch.cat(parts)
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:

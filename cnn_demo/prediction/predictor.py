@@ -1,15 +1,22 @@
-"""What one network makes of one drawing: its verdict, and its answer at every stage of the preparation."""
+"""What a network makes of pictures. The app, the command line and the benchmarks ask here and nowhere else."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
 
-from cnn_demo.datasets.specs import DatasetSpec
-from cnn_demo.drawing.prepare import Drawing, stage_inputs
-from cnn_demo.prediction.calibration import Calibration, Verdict, judge
+from cnn_demo.drawing.pictures import as_picture, flatten
+from cnn_demo.drawing.prepare import Drawing, Stage, prepare, stage_inputs
+from cnn_demo.locales import N_
+from cnn_demo.prediction.calibration import Calibration, Verdict, judge, soften
+from cnn_demo.prediction.load import LoadedModel
+from cnn_demo.prediction.logits import compute_logits
 
 UNCALIBRATED = Calibration(temperature=1.0, threshold=float("-inf"), digits=0, false_alarms=0.0)
 
@@ -23,35 +30,88 @@ class StageAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One network's answer.
+class Prediction:
+    """One network's answer to one picture.
 
     Attributes:
-        verdict: on the drawing as it was prepared.
+        drawing: the picture as it was prepared for the network.
+        verdict: on the drawing.
         stages: the answers at all stages, as many as ``drawing.stages``; the last is the verdict's. Empty for an empty
-            drawing.
+            drawing, and where they were not asked for.
     """
 
+    drawing: Drawing
     verdict: Verdict
-    stages: tuple[StageAnswer, ...]
+    stages: tuple[StageAnswer, ...] = ()
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """One for each class; they sum to 1."""
+        return self.verdict.probabilities
 
 
-@torch.inference_mode()
-def predict_drawing(
-    model: nn.Module, drawing: Drawing, spec: DatasetSpec, calibration: Calibration = UNCALIBRATED
-) -> Reading:
-    """Read a drawing, all stages in one forward pass.
+class Predictor:
+    """A network with what is known of its reliability.
 
     Args:
-        model: in evaluation mode; not changed.
-        drawing: prepared for ``spec``.
-        spec: the data set of the network.
-        calibration: of the model.
+        loaded: the network; it is not changed.
+        calibration: of exactly these weights; None gives raw probabilities, and nothing is called no digit.
     """
-    logits: Tensor = model(drawing.input if drawing.empty else stage_inputs(drawing, spec))  # (stages, classes)
-    verdict = judge(logits[-1], calibration, empty=drawing.empty)
-    if drawing.empty:
-        return Reading(verdict, ())
-    best = (logits.double() / calibration.temperature).softmax(1).max(1)
-    answers = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-    return Reading(verdict, tuple(StageAnswer(top, p) for top, p in answers))
+
+    def __init__(self, loaded: LoadedModel, calibration: Calibration | None = None) -> None:
+        self.loaded, self.calibration = loaded, calibration
+        self._judge_by = calibration or UNCALIBRATED
+
+    def prepare(self, picture: NDArray[np.generic] | Image.Image) -> Drawing:
+        """A picture as the network wants it, with every stage.
+
+        Args:
+            picture: see :func:`cnn_demo.drawing.pictures.as_picture`.
+
+        Raises:
+            DrawingError: the picture cannot be used.
+        """
+        if self.loaded.photo is None:
+            return prepare(picture, self.loaded.spec)
+        pixels, ready = self.loaded.photo.prepare(flatten(as_picture(picture)))
+        image = pixels.transpose(1, 2, 0).astype(np.float32) / np.float32(255)  # (3, H, W) -> (H, W, 3)
+        return Drawing((Stage("resized", N_("Resized for the network"), image),), ready, False, ())
+
+    def predict(self, pictures: Sequence[NDArray[np.generic] | Image.Image]) -> list[Prediction]:
+        """Prepare pictures and predict each.
+
+        Raises:
+            DrawingError: one of the pictures cannot be used.
+        """
+        return self.predict_drawings([self.prepare(picture) for picture in pictures])
+
+    def predict_drawings(self, drawings: Sequence[Drawing], *, stages: bool = False) -> list[Prediction]:
+        """Predict what was prepared already, all in few batches.
+
+        Args:
+            drawings: prepared for the network's data set.
+            stages: also answer at every stage of the preparation.
+        """
+        if not drawings:
+            return []
+        spec = self.loaded.spec
+        inputs = [stage_inputs(d, spec) if stages and not d.empty else d.input for d in drawings]
+        logits = compute_logits(self.loaded.model, torch.cat(inputs), spec).split([len(part) for part in inputs])
+        return [self._judged(drawing, rows) for drawing, rows in zip(drawings, logits, strict=True)]
+
+    def _judged(self, drawing: Drawing, logits: Tensor) -> Prediction:
+        """Logits ``(1 or stages, classes)``, of which the last row is that of what the network sees."""
+        verdict = judge(logits[-1], self._judge_by, empty=drawing.empty)
+        if len(logits) == 1:
+            return Prediction(drawing, verdict)
+        best = soften(logits, self._judge_by).max(1)
+        answers = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        return Prediction(drawing, verdict, tuple(StageAnswer(top, p) for top, p in answers))
+
+    def probabilities(self, inputs: Tensor) -> Tensor:
+        """Probabilities ``(N, classes)`` float64 of images ``(N, C, H, W)``, uint8 or normalized already."""
+        return self.probabilities_of(compute_logits(self.loaded.model, inputs, self.loaded.spec))
+
+    def probabilities_of(self, logits: Tensor) -> Tensor:
+        """Probabilities ``(N, classes)`` float64 of logits ``(N, classes)`` that this network gave."""
+        return soften(logits, self._judge_by)

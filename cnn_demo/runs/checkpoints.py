@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from cnn_demo.prediction.load import LoadedModel, load_folder
 from cnn_demo.runs.records import Checkpoint
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.reference import ModelRef
 from cnn_demo.training.snapshot import CheckpointUnreadable
-
-
-def calibration_file(store: Store, run_id: str, step: int) -> Path:
-    """Where the calibration of a run's checkpoint is kept once the Draw page has made it."""
-    return store.folder(run_id) / f"calibration-{step:08d}.json"
 
 
 def find_checkpoint(store: Store, run_id: str, step: int | None = None) -> Checkpoint:
@@ -39,4 +33,5 @@ def load_model(store: Store, run_id: str, step: int | None = None) -> LoadedMode
         RunNotFound: no such run.
         CheckpointUnreadable: no such checkpoint, or its files are damaged.
     """
-    return load_folder(find_checkpoint(store, run_id, step).path, run_id)
+    checkpoint = find_checkpoint(store, run_id, step)
+    return load_folder(checkpoint.path, ModelRef("run", run_id, checkpoint.step), store.folder(run_id))

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from PIL import Image
 
+from cnn_demo.plots.png import png_bytes
 from cnn_demo.settings.config import COLLECTION_NAME
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Collection:
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / f".{entry.id}.png"
         try:
-            Image.fromarray(picture).save(draft, format="PNG")
+            draft.write_bytes(png_bytes(picture))
             with self._lock():
                 os.replace(draft, self.picture_path(entry.id))
                 self._append(entry)

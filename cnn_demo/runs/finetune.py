@@ -15,6 +15,7 @@ from cnn_demo.runs.records import Run, RunNotFound
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError
 from cnn_demo.settings.errors import HIDDEN
+from cnn_demo.settings.reference import ModelRef
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,14 +61,11 @@ def load_origin(store: Store, init: str) -> LoadedModel:
         ConfigError: there is no such run.
         CheckpointUnreadable: it has no such checkpoint, or its files are damaged.
     """
-    from cnn_demo.prediction.load import load_shipped
-    from cnn_demo.runs.checkpoints import load_model
+    from cnn_demo.prediction.load import load_model
+    from cnn_demo.runs.source import RunCheckpoints
 
-    if init == "shipped":
-        return load_shipped()
-    run_id, _, step = init.partition("@")
     try:
-        return load_model(store, run_id, int(step) if step else None)
+        return load_model(ModelRef.parse(init), RunCheckpoints(store))
     except RunNotFound as error:
         raise ConfigError("init", init, "a run that is still here") from error
 

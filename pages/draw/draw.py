@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from cnn_demo.ui.draw import networks, pad, readings, sections, style
-from cnn_demo.ui.shared import layout
+from cnn_demo.ui.draw import pad, predictions, sections, style
+from cnn_demo.ui.shared import layout, picker
 from cnn_demo.ui.shared.i18n import _
 
 style.apply()
@@ -15,7 +15,7 @@ layout.page_header(
         "pixels, and centered by mass in 28 × 28. No other visitor sees what you draw."
     ),
 )
-chosen = networks.choose_networks()
+chosen = picker.choose_networks(most=3)
 
 
 @st.fragment
@@ -25,14 +25,14 @@ def drawing() -> None:
         picture = pad.choose_picture(chosen[0].spec if chosen else None)
     with row.container(key="draw-answer"):
         if not chosen:
-            networks.none_here()
+            sections.show_no_network()
             return
-        if not readings.torch_loaded():  # the pad does not wait for torch
-            readings.load_torch()
+        if not predictions.torch_loaded():  # the pad does not wait for torch
+            predictions.load_torch()
             return
-        answers = sections.show_reading(chosen, picture)
+        answers = sections.show_prediction(chosen, picture)
     sections.show_closer_look(answers, picture)
 
 
 drawing()
-readings.watch(chosen)
+predictions.watch_followed(chosen)

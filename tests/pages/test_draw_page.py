@@ -17,14 +17,15 @@ from streamlit.testing.v1 import AppTest
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.drawing.prepare import prepare
-from cnn_demo.prediction.predictor import predict_drawing
+from cnn_demo.prediction.predictor import Predictor
 from cnn_demo.prediction.wording import percent
 from cnn_demo.runs.collection import Collection
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
-from cnn_demo.ui.draw import networks, pad
-from tests.made_networks import put_checkpoint
+from cnn_demo.ui.draw import calibrations, pad
+from cnn_demo.ui.shared import picker
+from tests.made_networks import as_loaded, put_checkpoint
 from tests.pages.reading import words
 
 DRAW = "pages/draw/draw.py"
@@ -35,7 +36,7 @@ Visit = Callable[..., AppTest]
 @pytest.fixture(autouse=True)
 def _no_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Raw probabilities: fitting a calibration takes seconds and has tests of its own."""
-    monkeypatch.setattr(networks, "calibration", lambda *_: None)
+    monkeypatch.setattr(calibrations, "get_calibration", lambda *_: None)
     torch.set_num_threads(1)
 
 
@@ -82,13 +83,19 @@ def said(card: str) -> tuple[str, list[str]]:
     return big[1] if big else "", re.findall(r"</span></td><td>([^<]*)</td>", card)
 
 
+def checkpoint_of(app: AppTest, run: Run) -> Any:
+    """The selector of a run's checkpoint."""
+    return next(box for box in app.selectbox if (box.key or "").startswith(f"net:step:{run.id}:"))
+
+
 def expected(model: Any, picture: np.ndarray) -> tuple[str, float]:
-    verdict = predict_drawing(model, prepare(picture, SPEC), SPEC).verdict
+    (prediction,) = Predictor(as_loaded(model)).predict([picture])
+    verdict = prediction.verdict
     return SPEC.classes[verdict.top], verdict.probabilities[verdict.top]
 
 
 def open_draw(open_page: Visit, run: Run | None = None, locale: str = "en-US", **params: str) -> AppTest:
-    return open_page(DRAW, locale, **({"nets": run.id} if run else {}), **params)
+    return open_page(DRAW, locale, **({"net": run.id} if run else {}), **params)
 
 
 @pytest.mark.parametrize(
@@ -175,11 +182,11 @@ def test_up_to_three_networks_read_one_drawing(
     second = put_checkpoint(store, run, step=20, epoch=1, seed=8, sharp=30)
     other = make_run("finished", name="Other", config=TrainConfig(device="cpu"))
     third = put_checkpoint(store, other, seed=9, sharp=30)
-    app = draw(open_page(DRAW, nets=f"{run.id},{other.id}"), digit(40))
+    app = draw(open_page(DRAW, net=f"{run.id},{other.id}"), digit(40))
     assert [said(c)[0] for c in cards(app)] == [expected(m, digit(40))[0] for m in (first, third)]
-    app.selectbox(key=f"draw:step:{run.id}:en").select_index(2).run()  # newest, step 60, step 20
+    checkpoint_of(app, run).select_index(2).run()  # newest, step 60, step 20
     assert said(cards(app)[0])[0] == expected(second, digit(40))[0]
-    assert f"{run.id}@20" in str(app.query_params["nets"])
+    assert f"{run.id}@20" in str(app.query_params["net"])
     assert np.array_equal(app.session_state[pad.LAST], digit(40))
 
 
@@ -201,12 +208,12 @@ def test_what_is_wrong_is_named_and_the_drawing_stays(
     open_page: Visit, store: Store, network: tuple[Run, Any], make_run: Callable[..., Run], locale: str, gone: str
 ) -> None:
     run, _model = network
-    assert gone in open_page(DRAW, locale, nets=f"nosuchrun,{run.id}").warning[0].value
+    assert gone in open_page(DRAW, locale, net=f"nosuchrun,{run.id}").warning[0].value
     broken = make_run("finished", name="Broken", config=TrainConfig(device="cpu"))
     put_checkpoint(store, broken)
     weights = store.checkpoints(broken.id)[0].path / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    app = draw(open_page(DRAW, locale, nets=f"{broken.id},{run.id}"), digit(3))
+    app = draw(open_page(DRAW, locale, net=f"{broken.id},{run.id}"), digit(3))
     bad, good = cards(app)
     assert 'role="alert"' in bad
     assert "weights.safetensors" in bad
@@ -276,7 +283,7 @@ def test_why(open_page: Visit, network: tuple[Run, Any], method: str) -> None:
 
 
 def test_sliders_change_the_answer_and_the_curve(open_page: Visit, network: tuple[Run, Any]) -> None:
-    from cnn_demo.inspect.variations import Variation, probabilities
+    from cnn_demo.inspect.variations import Variation, varied_inputs
 
     app = draw(open_draw(open_page, network[0], look="change"), digit(9))
     assert any(m.value.startswith("Still") for m in app.markdown)
@@ -285,7 +292,7 @@ def test_sliders_change_the_answer_and_the_curve(open_page: Visit, network: tupl
     app.run()
     assert not app.exception
     drawing = prepare(digit(9), SPEC)
-    p = probabilities(network[1], drawing, SPEC, [Variation(), Variation(angle=180, right=5)]).max(1)
+    p = network[1](varied_inputs(drawing, SPEC, [Variation(), Variation(angle=180, right=5)])).max(1)
     (line,) = (m.value for m in app.markdown if m.value.startswith(("Still", "It was")))
     assert re.findall(r"\*\*(\w+)\*\*", line)[-1] == SPEC.classes[int(p.indices[1])]
     # What a browser may send that is no value stands at rest, what lies outside is brought to the end.
@@ -313,11 +320,11 @@ def test_correct_and_teach(open_page: Visit, store: Store, network: tuple[Run, A
     newest = store.list()[0]
     assert (newest.config.init, newest.config.collection) == (f"{run.id}@60", name)
     assert (newest.config.dataset, newest.config.model) == ("mnist-mini", "cnn")
-    assert str(newest.id) in str(app.query_params["nets"])
+    assert str(newest.id) in str(app.query_params["net"])
 
 
 def test_without_a_network_one_can_still_draw(open_page: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(networks, "shipped_is_here", lambda: False)
+    monkeypatch.setattr(picker, "has_shipped_model", lambda: False)
     app = draw(open_page(DRAW), digit(2))
     assert "no trained network" in app.info[0].value
     assert np.array_equal(app.session_state[pad.LAST], digit(2))

@@ -20,7 +20,8 @@ from streamlit.testing.v1 import AppTest
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.models.registry import create_model
-from cnn_demo.ui.maps import channel, networks, scenes
+from cnn_demo.ui.maps import channel, scenes
+from tests.made_networks import as_loaded
 
 PAGE = "pages/inspect/feature_maps.py"
 Open = Callable[..., AppTest]
@@ -41,7 +42,7 @@ def texts(app: AppTest) -> str:
 
 
 def test_a_sample_and_what_the_network_says(open_page: Open) -> None:
-    app = open_page(PAGE, net="untrained-cnn", sample="4-2")
+    app = open_page(PAGE, net="untrained:cnn", sample="4-2")
     torch.manual_seed(0)
     model = create_model("cnn").eval()
     data = load_dataset("mnist-mini")
@@ -55,7 +56,7 @@ def test_a_sample_and_what_the_network_says(open_page: Open) -> None:
 
 
 def test_in_chinese(open_page: Open) -> None:
-    app = open_page(PAGE, locale="zh-CN", net="untrained-cnn", unit="conv2,3,4,5")
+    app = open_page(PAGE, locale="zh-CN", net="untrained:cnn", unit="conv2,3,4,5")
     assert app.title[0].value == "特征图"
     assert "一个通道学到了什么" in texts(app)
     english = re.findall(
@@ -65,10 +66,10 @@ def test_in_chinese(open_page: Open) -> None:
 
 
 def test_a_link_chooses_layer_and_channel(open_page: Open) -> None:
-    app = open_page(PAGE, net="untrained-cnn", unit="relu2,17,4,5")
+    app = open_page(PAGE, net="untrained:cnn", unit="relu2,17,4,5")
     assert app.selectbox(key="maps:layer").value == "conv2"
     assert app.number_input(key="maps:channel").value == 17
-    nonsense = open_page(PAGE, net="untrained-cnn", unit="conv9,1,1,1", sample="12-9999", input="tea", step="x")
+    nonsense = open_page(PAGE, net="untrained:cnn", unit="conv9,1,1,1", sample="12-9999", input="tea", step="x")
     assert nonsense.selectbox(key="maps:layer").value == "conv1"
 
 
@@ -77,7 +78,7 @@ def test_unknown_network(open_page: Open) -> None:
 
 
 def test_order_and_scale(open_page: Open) -> None:
-    app = open_page(PAGE, net="untrained-cnn", sample="7-0")
+    app = open_page(PAGE, net="untrained:cnn", sample="7-0")
     for order in ("mean", "influence"):
         app.selectbox(key="maps:order").set_value(order).run()
         assert not app.exception
@@ -86,7 +87,7 @@ def test_order_and_scale(open_page: Open) -> None:
 
 
 def test_moving_the_image_changes_the_answer(open_page: Open) -> None:
-    app = open_page(PAGE, net="untrained-cnn", sample="7-0")
+    app = open_page(PAGE, net="untrained:cnn", sample="7-0")
     before = texts(app)
     app.slider(key="maps:move:angle").set_value(90).run()
     assert texts(app) != before
@@ -101,7 +102,7 @@ def test_the_last_drawing_is_the_input(open_page: Open) -> None:
     drawing[60:220, 130:150, :3] = 255
     app = open_page("pages/start/start.py")
     app.session_state["drawing_image"] = drawing
-    app.query_params["net"] = "untrained-cnn"
+    app.query_params["net"] = "untrained:cnn"
     app.switch_page(PAGE).run()
     assert not app.exception
     assert app.session_state["maps:source"] == "drawing"
@@ -109,7 +110,7 @@ def test_the_last_drawing_is_the_input(open_page: Open) -> None:
 
 
 def test_an_upload(open_page: Open) -> None:
-    app = open_page(PAGE, net="untrained-cnn", input="upload")
+    app = open_page(PAGE, net="untrained:cnn", input="upload")
     assert "Choose a picture" in texts(app)
     picture = np.full((60, 60), 255, np.uint8)
     picture[10:50, 25:32] = 0
@@ -123,7 +124,7 @@ def test_an_upload(open_page: Open) -> None:
 
 
 def test_switching_channels_off(open_page: Open) -> None:
-    app = open_page(PAGE, net="untrained-cnn", unit="conv2,3,4,5")
+    app = open_page(PAGE, net="untrained:cnn", unit="conv2,3,4,5")
     app.toggle(key="maps:switches").set_value(True).run()
     before = app.metric[0].value
     next(button for button in app.button if button.label == "Switch channel 3 off").click().run()
@@ -136,7 +137,7 @@ def test_switching_channels_off(open_page: Open) -> None:
 
 
 def test_the_image_a_class_likes(open_page: Open) -> None:
-    app = open_page(PAGE, net="untrained-cnn")
+    app = open_page(PAGE, net="untrained:cnn")
     app.selectbox(key="maps:goal").set_value("3").run()
     next(button for button in app.button if button.label == "Climb").click().run()
     assert "Step 96 of 96" in texts(app)
@@ -144,10 +145,10 @@ def test_the_image_a_class_likes(open_page: Open) -> None:
 
 
 def test_statistics_are_kept_for_the_next_visitor(open_page: Open, runs_home: Path) -> None:
-    open_page(PAGE, net="untrained-cnn")
+    open_page(PAGE, net="untrained:cnn")
     (kept,) = (runs_home / "channels").iterdir()
     changed = kept.stat().st_mtime_ns
-    open_page(PAGE, net="untrained-cnn")
+    open_page(PAGE, net="untrained:cnn")
     assert kept.stat().st_mtime_ns == changed
 
 
@@ -156,11 +157,11 @@ def test_photographs_without_a_network(open_page: Open, monkeypatch: pytest.Monk
         raise URLError("no route to host")
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
-    app = open_page(PAGE, net="imagenet")
+    app = open_page(PAGE, net="imagenet:resnet18")
     assert "no route to host" in texts(app)
     next(button for button in app.button if button.label == "Use random weights instead").click().run()
     assert not app.exception
-    assert app.query_params["net"] == "imagenet-random"
+    assert app.query_params["net"] == "imagenet:random"
     assert "These weights are random" in texts(app)
     assert "Only for small grayscale networks." in texts(app)
     before = texts(app)
@@ -173,17 +174,15 @@ def test_photographs_without_a_network(open_page: Open, monkeypatch: pytest.Monk
     assert texts(app) != before
 
 
-def test_memory_is_bounded_while_one_flips(tmp_path: Path) -> None:
-    """Of twelve networks and twelve scenes only a few stay alive."""
-    networks._network.clear()
+def test_memory_is_bounded_while_one_flips() -> None:
+    """Of twelve scenes only a few stay alive. (Networks: tests/unit/prediction/test_load.py)"""
     scenes.scene_of.clear()
+    network = as_loaded(create_model("cnn").eval())
     seen: list[weakref.ref[Any]] = []
     for step in range(12):
-        network = networks._network("untrained-cnn", step, str(tmp_path))
         image = np.full((1, 28, 28), step, np.uint8)
         scene = scenes.scene_of(network, network.key, image.tobytes(), image.shape)
-        seen += [weakref.ref(network.model), weakref.ref(scene)]
-    del network, scene
+        seen.append(weakref.ref(scene))
+    del scene
     gc.collect()
-    assert sum(ref() is not None for ref in seen[::2]) == 6
-    assert sum(ref() is not None for ref in seen[1::2]) == 3
+    assert sum(ref() is not None for ref in seen) == 3

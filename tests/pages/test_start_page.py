@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cnn_demo.prediction.shipped import ShippedTest
 from cnn_demo.runs.records import Run
 from cnn_demo.ui.shared import machine
 from cnn_demo.ui.start import overview
@@ -51,7 +52,7 @@ def test_machine_that_cannot_be_asked_says_why(open_page: Callable) -> None:
 def test_the_model_that_ships_has_data_set_and_n(
     open_page: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(overview, "shipped_model", lambda: {"dataset": "mnist", "accuracy": 0.9951, "n": 10_000})
+    monkeypatch.setattr(overview, "read_shipped_test", lambda: ShippedTest("mnist", 0.9951, 10_000))
     text = words(open_page(START))
     assert "99.51% of 10,000 test images" in text
 

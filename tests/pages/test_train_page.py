@@ -55,9 +55,9 @@ def test_form_launches_what_it_shows(open_page: Callable, store: Store, locale: 
 
 def test_one_token_launches_once(open_page: Callable, store: Store) -> None:
     app = open_page(TRAIN)
-    token = app.session_state["train:token"]
+    token = app.session_state["launch:token:train"]
     launch_button(app).click().run()
-    app.session_state["train:token"] = token  # what the second half of a double click says
+    app.session_state["launch:token:train"] = token  # what the second half of a double click says
     app.query_params.clear()
     app.session_state["url:run"] = ""
     app.run()

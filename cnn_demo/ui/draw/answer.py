@@ -8,33 +8,31 @@ from html import escape
 import streamlit as st
 
 from cnn_demo.prediction.wording import percent
-from cnn_demo.ui.draw.readings import Answer
+from cnn_demo.ui.draw.predictions import Answer, Unanswered
 from cnn_demo.ui.shared import names
 from cnn_demo.ui.shared.i18n import _
 
-# Notes that everybody may want to read; how a picture was inverted or evened out shows in the stages.
+# Warnings that everybody may want to read; how a picture was inverted or evened out shows in the stages.
 _SAID = ("dot", "thin", "edge", "tiny", "several", "speck")
 
 
-def show_answers(answers: list[Answer]) -> None:
+def show_answers(answers: list[Answer | Unanswered]) -> None:
     """All cards in one piece of HTML: a stroke then costs the browser one element."""
     cards = "".join(_card(answer) for answer in answers)
     st.html(f'<div class="draw-cards" data-n="{len(answers)}">{cards}</div>')
 
 
-def _card(answer: Answer) -> str:
+def _card(answer: Answer | Unanswered) -> str:
     head = f"<header><b>{escape(answer.network.title)}</b><span>{escape(_subtitle(answer))}</span></header>"
-    if answer.reading is None:
+    if isinstance(answer, Unanswered):
         return f'<article class="draw-card draw-off">{head}<p role="alert">{escape(answer.problem)}</p></article>'
-    verdict = answer.reading.verdict
+    verdict = answer.prediction.verdict
     kind = verdict.kind
     more = _("Or pick a sample, or upload a photo.") if kind == "empty" else saying(answer)
     from cnn_demo.drawing.prepare import WARNINGS  # brings torch, which has been loaded by now
 
-    found = [
-        _(WARNINGS[warning]) for warning in (answer.drawing.warnings if answer.drawing else ()) if warning in _SAID
-    ]
-    warnings = "".join(f"<li>{escape(warning)}</li>" for warning in found)
+    found = [_(WARNINGS[warning]) for warning in answer.drawing.warnings if warning in _SAID]
+    warnings = "".join(f"<li>{escape(words)}</li>" for words in found)
     return (
         f'<article class="draw-card draw-{kind}" data-kind="{kind}">{head}'
         f'<div class="draw-top"><div class="draw-big" aria-hidden="true">{escape(_big(answer))}</div>'
@@ -44,7 +42,7 @@ def _card(answer: Answer) -> str:
     )
 
 
-def _subtitle(answer: Answer) -> str:
+def _subtitle(answer: Answer | Unanswered) -> str:
     """Which weights, and how good they are: accuracy with data set and n."""
     network = answer.network
     parts = []
@@ -55,7 +53,7 @@ def _subtitle(answer: Answer) -> str:
         accuracy = names.accuracy(network.checkpoint.test_accuracy, network.checkpoint.test_n)
         if accuracy:
             parts.append(f"{dataset}: {accuracy}")
-    elif answer.loaded is not None:
+    elif isinstance(answer, Answer):
         test = answer.loaded.meta.get("test") or {}
         accuracy = names.accuracy(test.get("accuracy"), test.get("n"))
         if accuracy:
@@ -66,8 +64,7 @@ def _subtitle(answer: Answer) -> str:
 
 
 def _big(answer: Answer) -> str:
-    assert answer.reading is not None
-    verdict = answer.reading.verdict
+    verdict = answer.prediction.verdict
     if verdict.kind == "empty":
         return "✎"
     return "?" if verdict.kind == "not_a_digit" else answer.word(verdict.top)
@@ -75,8 +72,7 @@ def _big(answer: Answer) -> str:
 
 def headline(answer: Answer) -> str:
     """The verdict in a few words."""
-    assert answer.reading is not None
-    verdict = answer.reading.verdict
+    verdict = answer.prediction.verdict
     top, second = answer.word(verdict.top), answer.word(verdict.runner_up)
     if verdict.kind == "empty":
         return _("Draw something")
@@ -93,8 +89,7 @@ def headline(answer: Answer) -> str:
 
 def saying(answer: Answer) -> str:
     """Probabilities, runner-up and entropy in a sentence."""
-    assert answer.reading is not None
-    verdict = answer.reading.verdict
+    verdict = answer.prediction.verdict
     top, second = answer.word(verdict.top), answer.word(verdict.runner_up)
     share = percent(verdict.probabilities[verdict.top])
     if verdict.kind == "not_a_digit":
@@ -108,8 +103,7 @@ def saying(answer: Answer) -> str:
 
 
 def _bars(answer: Answer) -> str:
-    assert answer.reading is not None
-    verdict = answer.reading.verdict
+    verdict = answer.prediction.verdict
     empty = verdict.kind == "empty"
     rows = []
     for label, value in enumerate(verdict.probabilities):
@@ -124,13 +118,11 @@ def _bars(answer: Answer) -> str:
     return f'<table class="draw-bars"><caption>{caption}</caption><tbody>{"".join(rows)}</tbody></table>'
 
 
-def basis(answers: list[Answer]) -> str:
+def describe_basis(answers: list[Answer]) -> str:
     """What the words rest on, in Markdown: how often they are wrong, or that they are raw."""
     lines = []
     for answer in answers:
-        if answer.reading is None:
-            continue
-        name, known = answer.network.title, answer.calibration
+        name, known = answer.network.title, answer.predictor.calibration
         if known is None:
             if answer.network.following:
                 words = _("raw probabilities while it trains; it cannot say yet whether a drawing is a digit at all.")

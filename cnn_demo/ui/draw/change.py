@@ -9,10 +9,11 @@ import numpy as np
 import streamlit as st
 
 from cnn_demo.plots.palette import MARK_COLOR, TEST_COLOR, TRAIN_COLOR, VAL_COLOR
+from cnn_demo.plots.png import data_url
 from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.components.sliders import Slider, live, within
-from cnn_demo.ui.draw.pad import Picture, data_url
-from cnn_demo.ui.draw.readings import Answer
+from cnn_demo.ui.draw.pad import Picture
+from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.draw.why import select_answer
 from cnn_demo.ui.shared.i18n import _
 
@@ -28,26 +29,24 @@ _COLORS = (TRAIN_COLOR, TEST_COLOR, VAL_COLOR, "#a855f7")
 
 def show_changes(answers: list[Answer], picture: Picture) -> None:
     """Sliders, the digit as they leave it, its probabilities, and the curve over the angle."""
-    ready = [a for a in answers if a.reading is not None and a.drawing is not None and not a.drawing.empty]
+    ready = [a for a in answers if not a.drawing.empty]
     if not ready:
         st.caption(_("Draw something, then turn it, shift it, make it thicker, and watch the network waver."))
         return
-    st.fragment(_look)(ready)
+    st.fragment(_show_variations)(ready)
 
 
-def _look(answers: list[Answer]) -> None:
-    from cnn_demo.inspect.variations import ANGLES, Variation, probabilities
+def _show_variations(answers: list[Answer]) -> None:
+    from cnn_demo.inspect.variations import ANGLES, Variation, varied_inputs
 
     answer = select_answer(answers, "draw:change-network")
-    assert answer.loaded is not None
-    assert answer.drawing is not None
     sliders, result, curve = st.columns([4, 4, 5], gap="large")
     with sliders:
         values = _sliders()
     now = Variation(**values)
     turns = [Variation(**{**values, "angle": float(angle)}) for angle in ANGLES]
-    temperature = answer.calibration.temperature if answer.calibration else 1.0
-    p = probabilities(answer.loaded.model, answer.drawing, answer.spec, [Variation(), now, *turns], temperature)
+    inputs = varied_inputs(answer.drawing, answer.spec, [Variation(), now, *turns])
+    p = answer.predictor.probabilities(inputs)
     with result:
         _changed(answer, now, p[0], p[1])
     with curve:
@@ -82,14 +81,10 @@ def _changed(answer: Answer, now: Variation, before: Tensor, after: Tensor) -> N
     """The digit as it is now, the answer to it, and what has become of the classes that matter."""
     import torch
 
-    from cnn_demo.inspect.variations import vary
+    from cnn_demo.inspect.variations import picture_of, vary
 
-    assert answer.drawing is not None
-    spec = answer.spec
-    field = torch.from_numpy(np.ascontiguousarray(answer.drawing.stages[-1].image))
-    field = field[None] if field.ndim == 2 else field.permute(2, 0, 1)  # (C, H, W)
-    moved = (vary(field, [now])[0].clamp(0, 1) * 255).round().to(torch.uint8).numpy()
-    pixels = moved[0] if spec.channels == 1 else moved.transpose(1, 2, 0)
+    moved = (vary(picture_of(answer.drawing), [now])[0].clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    pixels = moved[0] if len(moved) == 1 else moved.transpose(1, 2, 0)
     old, new = int(before.argmax()), int(after.argmax())
     title = escape(_("What the network sees now"))
     st.html(

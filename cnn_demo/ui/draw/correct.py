@@ -11,7 +11,7 @@ from cnn_demo.runs.collection import Collection, Entry, new_name
 from cnn_demo.settings.config import COLLECTION_NAME
 from cnn_demo.ui.draw import teach
 from cnn_demo.ui.draw.pad import Picture
-from cnn_demo.ui.draw.readings import Answer
+from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.draw.why import select_answer
 from cnn_demo.ui.shared import state
 from cnn_demo.ui.shared.i18n import _, ngettext
@@ -24,11 +24,10 @@ _SHOWN = 12
 
 def show_correction(answers: list[Answer], picture: Picture) -> None:
     """Keep this drawing, look at those kept, teach them."""
-    known = [a for a in answers if a.reading is not None and a.drawing is not None]
-    if not known:
+    if not answers:
         st.caption(_("Choose a network that can be read first."))
         return
-    answer = select_answer(known, "draw:correct-network")
+    answer = select_answer(answers, "draw:correct-network")
     left, right = st.columns([5, 4], gap="large")
     with left:
         _keep(answer, picture)
@@ -51,12 +50,11 @@ def current_collection() -> Collection | None:
 
 
 def _keep(answer: Answer, picture: Picture) -> None:
-    assert answer.reading is not None
     said = st.session_state.pop(_SAID, None)
     if said:
         st.toast(said[0], icon=said[1])
         _remember_in_browser()
-    nothing = picture.image is None or answer.reading.verdict.kind == "empty"
+    nothing = picture.image is None or answer.prediction.verdict.kind == "empty"
     titles = [_(name) for name in answer.spec.classes]
     label = st.pills(
         _("It was a …"),
@@ -78,21 +76,21 @@ def _keep(answer: Answer, picture: Picture) -> None:
 
 def _kept(answer: Answer, picture: Picture) -> None:
     label = st.session_state[_LABEL]
-    if label is None or picture.image is None or answer.reading is None:
+    if label is None or picture.image is None:
         return
     collection = current_collection()
     if collection is None:
         name = new_name()
         state.put(_PARAM, name)
         collection = Collection(get_store().home / "collection", name)
-    verdict = answer.reading.verdict
+    verdict = answer.prediction.verdict
     try:
         collection.add(
             np.asarray(picture.image),
             label,
             answer.spec,
             predicted=answer.spec.classes[verdict.top],
-            network=answer.network.key,
+            network=answer.loaded.key,
         )
     except OSError as error:
         st.session_state[_SAID] = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 from dataclasses import dataclass
@@ -14,15 +13,16 @@ from numpy.typing import NDArray
 
 from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.locales import N_
-from cnn_demo.ui.shared import names, state
+from cnn_demo.plots.png import data_url
+from cnn_demo.ui.shared import state
 from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.samples import choose_sample
 
 SIDE = 280
-LAST = "drawing_image"  # what other pages read: the last drawing or upload, (H, W, 4) uint8, or None
+LAST = "drawing_image"  # what other pages read: the last drawing or upload as an array of uint8, or None
 _SOURCE, _WIDTH = "draw:source", "draw:width"
 _HISTORY, _MOUNT, _BASE = "draw:history", "draw:mount", "draw:base"
 _UPLOAD, _PROBLEM, _ROUND = "draw:upload", "draw:upload-problem", "draw:upload-round"
-_LABEL, _NUMBER = "draw:label", "draw:number"
 _STEPS = 60
 
 SOURCES: dict[str, str] = {"draw": N_("Draw"), "sample": N_("Sample"), "upload": N_("Upload")}
@@ -106,7 +106,7 @@ def _draw() -> NDArray[np.uint8] | None:
         return_image_data=True,
         key=key,
     )
-    _note(history, result)
+    _remember_stroke(history, result)
     with st.container(horizontal=True, gap="xsmall", key="draw-tools"):
         st.button(
             _("Undo"),
@@ -136,7 +136,7 @@ def _draw() -> NDArray[np.uint8] | None:
     return image
 
 
-def _note(history: list[Sheet], result: Any) -> None:
+def _remember_stroke(history: list[Sheet], result: Any) -> None:
     """Remember a stroke that has come in."""
     png = result.image_bytes
     if png is None or png == history[-1].png:
@@ -171,62 +171,13 @@ def _pixels(png: bytes) -> NDArray[np.uint8]:
 
 
 def _sample(spec: DatasetSpec) -> Picture:
-    """One test image by class and number; its place is in the URL as ``sample=3-17``, as on the Feature maps page."""
-    from cnn_demo.datasets.download import DatasetUnavailable
-    from cnn_demo.ui.maps.pictures import samples
-
-    try:
-        split, by_class = samples(spec.name)
-    except DatasetUnavailable:
-        if not spec.digits:
-            st.warning(
-                _(
-                    "The data set {name} is not on this machine. A run on the Train page fetches it; drawing works now."
-                ).format(name=f"**{names.dataset(spec.name)}**"),
-                icon=":material/inventory_2:",
-            )
-            return Picture(None, "sample:nothing", "sample")
-        spec = get_spec("mnist-mini")
-        split, by_class = samples(spec.name)
-    label, number = _place([len(found) for found in by_class])
-    image = split.images[int(by_class[label][number])].numpy()  # (C, H, W)
-    pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-    show_picture(
-        pixels,
-        _("Test image {number} of class {label}, {dataset}").format(
-            number=number, label=_(spec.classes[label]), dataset=names.dataset(spec.name)
-        ),
-    )
-    titles = [_(name) for name in spec.classes]
-    st.pills(
-        _("Class"),
-        range(len(by_class)),
-        key=_LABEL,
-        format_func=lambda i: titles[i],
-        required=True,
-        on_change=_remember,
-    )
-    st.number_input(
-        _("Sample, of {n}").format(n=f"{len(by_class[label]):,}"),
-        0,
-        len(by_class[label]) - 1,
-        key=_NUMBER,
-        on_change=_remember,
-    )
-    return Picture(pixels, f"sample:{spec.name}:{label}-{number}", "sample")
-
-
-def _place(counts: list[int]) -> tuple[int, int]:
-    label, _dash, number = (state.get("sample") or "").partition("-")
-    chosen = int(label) if label.isdecimal() else 7
-    chosen = min(chosen, len(counts) - 1)
-    place = min(int(number) if number.isdecimal() else 0, counts[chosen] - 1)
-    st.session_state[_LABEL], st.session_state[_NUMBER] = chosen, place
-    return chosen, place
-
-
-def _remember() -> None:
-    state.put("sample", f"{st.session_state[_LABEL]}-{st.session_state[_NUMBER]}")
+    place = st.container()
+    sample = choose_sample(spec)
+    if sample is None:
+        return Picture(None, "sample:nothing", "sample")
+    with place:
+        show_picture(sample.pixels, sample.title)
+    return Picture(sample.pixels, f"sample:{sample.spec.name}:{sample.label}-{sample.number}", "sample")
 
 
 # -- uploads ------------------------------------------------------------------------------------------------------
@@ -255,15 +206,16 @@ def _upload() -> NDArray[np.uint8] | None:
 
 def _take() -> None:
     """Read the file that has just come; a bad one leaves the picture before it where it is."""
-    from cnn_demo.drawing.prepare import DrawingError, open_image
+    from cnn_demo.drawing.pictures import DrawingError, as_picture, open_image
 
     file = st.session_state.get(f"draw:file:{st.session_state[_ROUND]}")
     if file is None:
         return
     try:
-        picture = open_image(file.getvalue())
-        picture.thumbnail((1024, 1024))
-        st.session_state[_UPLOAD] = (file.name, np.asarray(picture.convert("RGBA")))
+        picture = as_picture(open_image(file.getvalue()))
+        if picture.mode == "LA":  # the one mode that is no array of a picture
+            picture = picture.convert("RGBA")
+        st.session_state[_UPLOAD] = (file.name, np.asarray(picture))
         st.session_state[_PROBLEM] = None
     except DrawingError as error:
         st.session_state[_PROBLEM] = (error.kind, file.name)
@@ -283,17 +235,3 @@ def show_picture(pixels: NDArray[np.uint8], caption: str) -> None:
         f'<figure class="draw-shown"><img src="{data_url(pixels)}" alt="{escape(caption)}" '
         f'style="image-rendering:{look}"><figcaption>{escape(caption)}</figcaption></figure>'
     )
-
-
-def data_url(pixels: NDArray[np.uint8]) -> str:
-    """A picture as a ``data:`` URL (PNG)."""
-    return "data:image/png;base64," + base64.b64encode(png_of(pixels)).decode("ascii")
-
-
-def png_of(pixels: NDArray[np.uint8]) -> bytes:
-    """A picture as a PNG file."""
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, format="PNG", compress_level=1)
-    return out.getvalue()

@@ -8,12 +8,12 @@ import streamlit as st
 
 from cnn_demo.locales import N_
 from cnn_demo.ui.draw import answer as answers_view
-from cnn_demo.ui.draw import change, correct, readings, stages, why
-from cnn_demo.ui.draw.networks import Network
+from cnn_demo.ui.draw import change, correct, predictions, stages, why
 from cnn_demo.ui.draw.pad import Picture
-from cnn_demo.ui.draw.readings import Answer
+from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.shared import state
 from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.picker import Network
 
 _KEY = "draw:look"
 TITLES: dict[str, str] = {
@@ -24,13 +24,23 @@ TITLES: dict[str, str] = {
 }
 
 
-def show_reading(chosen: list[Network], picture: Picture) -> list[Answer]:
-    """Read the picture and show the answer."""
-    answers = readings.read_drawing(chosen, picture)
-    answers_view.show_answers(answers)
+def show_prediction(chosen: list[Network], picture: Picture) -> list[Answer]:
+    """Ask the networks and show what they say; returns what can be looked at more closely."""
+    found = predictions.predict_picture(chosen, picture)
+    answers_view.show_answers(found)
+    answers = [answer for answer in found if isinstance(answer, Answer)]
     with st.popover(_("How sure is “sure”?"), type="tertiary", icon=":material/help:"):
-        st.markdown(answers_view.basis(answers))
+        st.markdown(answers_view.describe_basis(answers))
     return answers
+
+
+def show_no_network() -> None:
+    """There is no trained network on this machine yet: say so, and where to get one."""
+    st.info(
+        _("There is no trained network here yet. Draw all you like; train one to have it read."),
+        icon=":material/neurology:",
+    )
+    st.page_link("pages/train/train.py", label=_("Train a network"), icon=":material/show_chart:")
 
 
 def show_closer_look(answers: list[Answer], picture: Picture) -> None:

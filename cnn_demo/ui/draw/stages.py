@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from cnn_demo.plots.png import data_url, png_bytes
 from cnn_demo.prediction.wording import percent
-from cnn_demo.ui.draw.pad import Picture, data_url, png_of
-from cnn_demo.ui.draw.readings import Answer
+from cnn_demo.ui.draw.pad import Picture
+from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
@@ -25,13 +26,12 @@ _ABOUT = ("inverted", "photo", "speck")
 
 def show_stages(answers: list[Answer], picture: Picture) -> None:
     """The stages of the first network's preparation, and what each network says at each."""
-    ready = [a for a in answers if a.reading is not None and a.drawing is not None]
-    first = ready[0].drawing if ready else None
+    first = answers[0].drawing if answers else None
     if first is None or first.empty:
         st.caption(_("Draw something, and the way from your strokes to the network's numbers appears here."))
         return
-    st.html(f'<div class="draw-stages">{_figures(first, ready)}</div>')
-    words = lesson(ready[0])
+    st.html(f'<div class="draw-stages">{_figures(first, answers)}</div>')
+    words = describe_lesson(answers[0])
     if words:
         st.markdown(words)
     from cnn_demo.drawing.prepare import WARNINGS  # brings torch, which has been loaded by now
@@ -39,15 +39,15 @@ def show_stages(answers: list[Answer], picture: Picture) -> None:
     for warning in first.warnings:
         if warning in _ABOUT:
             st.caption(_(WARNINGS[warning]))
-    _downloads(first, ready, picture)
+    _downloads(first, answers, picture)
 
 
 def _downloads(drawing: Drawing, answers: list[Answer], picture: Picture) -> None:
     """Files for a lesson, made when somebody asks for them."""
     seen = (np.clip(drawing.stages[-1].image, 0, 1) * 255).round().astype(np.uint8)
     files: dict[str, tuple[str, Callable[[], bytes]]] = {
-        "drawing.png": (_("The picture"), lambda: png_of(np.asarray(picture.image))),
-        "input.png": (_("What the network sees"), lambda: png_of(seen)),
+        "drawing.png": (_("The picture"), lambda: png_bytes(np.asarray(picture.image))),
+        "input.png": (_("What the network sees"), lambda: png_bytes(seen)),
         "probabilities.csv": (_("Probabilities"), lambda: probabilities_csv(answers)),
     }
     with st.popover(_("Download"), icon=":material/download:", type="tertiary"):
@@ -69,9 +69,8 @@ def probabilities_csv(answers: list[Answer]) -> bytes:
     writer = csv.writer(out)
     writer.writerow(["network", "class", "probability"])
     for answer in answers:
-        if answer.reading is not None:
-            for word, value in zip(answer.spec.classes, answer.reading.verdict.probabilities, strict=True):
-                writer.writerow([answer.network.key, word, f"{value:.6f}"])
+        for word, value in zip(answer.spec.classes, answer.prediction.probabilities, strict=True):
+            writer.writerow([answer.loaded.key, word, f"{value:.6f}"])
     return out.getvalue().encode()
 
 
@@ -81,9 +80,9 @@ def _figures(drawing: Drawing, answers: list[Answer]) -> str:
         pixels = (np.clip(stage.image, 0, 1) * 255).round().astype(np.uint8)
         said = []
         for answer in answers:
-            if answer.reading is None or len(answer.reading.stages) != len(drawing.stages):
+            if len(answer.prediction.stages) != len(drawing.stages):
                 continue
-            at = answer.reading.stages[number]
+            at = answer.prediction.stages[number]
             said.append(f"<b>{escape(answer.word(at.top))}</b> {escape(percent(at.probability))}")
         title = escape(_(stage.title))
         size = f"{pixels.shape[1]} × {pixels.shape[0]}"
@@ -95,11 +94,9 @@ def _figures(drawing: Drawing, answers: list[Answer]) -> str:
     return "".join(figures)
 
 
-def lesson(answer: Answer) -> str:
+def describe_lesson(answer: Answer) -> str:
     """What the preparation changed for one network, in a sentence; "" where there is nothing to compare."""
-    if answer.drawing is None or answer.reading is None:
-        return ""
-    at = dict(zip((s.name for s in answer.drawing.stages), answer.reading.stages, strict=False))
+    at = dict(zip((s.name for s in answer.drawing.stages), answer.prediction.stages, strict=False))
     if not all(name in at for name in _KEY_STAGES):
         return ""
     raw, made = at["squeezed"], at["centered"]

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import sqlite3
-import uuid
-
 import streamlit as st
 
 from cnn_demo.datasets.files import is_available
-from cnn_demo.runs import finetune, launcher
+from cnn_demo.runs import finetune
 from cnn_demo.runs.collection import Collection, Entry, classes_of
 from cnn_demo.runs.estimate import estimate
 from cnn_demo.runs.finetune import BeforeAfter, Score
 from cnn_demo.runs.records import Run
 from cnn_demo.settings.config import TrainConfig
-from cnn_demo.ui.draw import networks
-from cnn_demo.ui.draw.networks import Pick
-from cnn_demo.ui.draw.readings import Answer
-from cnn_demo.ui.shared import names
+from cnn_demo.settings.reference import ModelRef
+from cnn_demo.ui.draw.predictions import Answer
+from cnn_demo.ui.shared import launching, names, picker
 from cnn_demo.ui.shared.i18n import _, ngettext
 from cnn_demo.ui.shared.markup import escape, table
+from cnn_demo.ui.shared.picker import Network
 from cnn_demo.ui.shared.store import get_store
 
-_EPOCHS, _TOKEN = "draw:teach-epochs", "draw:teach-token"
-_PROBLEM, _LAUNCHED = "draw:teach-problem", "draw:teach-launched"
+_EPOCHS, _PLACE, _LAUNCHED = "draw:teach-epochs", "teach", "draw:teach-launched"
 _SHOWN = 3
-_LR = 3e-4  # a third of the usual rate: what is known already should not be thrown over
+_LR = 3e-4  # a third of the usual rate, so that the network keeps what it has learnt
 
 
 def show_teaching(answer: Answer, collection: Collection | None) -> None:
@@ -52,17 +48,14 @@ def _fitting(answer: Answer, collection: Collection | None) -> list[Entry]:
 
 def config(answer: Answer, collection: Collection, epochs: int) -> TrainConfig:
     """The run that teaches a network: its own data set replayed, or MNIST-mini where that is not on this machine."""
-    assert answer.loaded is not None
     dataset = answer.spec.name if is_available(answer.spec.name) or not answer.spec.digits else "mnist-mini"
-    network = answer.network
-    origin = str(Pick(network.pick.option, network.checkpoint.step if network.checkpoint else None))
     return TrainConfig(
         dataset=dataset,
         model=answer.loaded.config.model,
         epochs=epochs,
         lr=_LR,
         augment=answer.loaded.config.augment,
-        init=origin,
+        init=str(answer.network.exact),
         collection=collection.name,
     )
 
@@ -70,7 +63,7 @@ def config(answer: Answer, collection: Collection, epochs: int) -> TrainConfig:
 def _launch_row(answer: Answer, collection: Collection, n: int) -> None:
     if st.session_state.pop(_LAUNCHED, False):
         st.rerun()  # the networks that are chosen stand outside this fragment
-    problem = st.session_state.pop(_PROBLEM, None)
+    problem = launching.take_problem(_PLACE)
     if problem:
         st.error(problem)
     st.session_state.setdefault(_EPOCHS, 1)
@@ -93,28 +86,24 @@ def _launch_row(answer: Answer, collection: Collection, n: int) -> None:
     if cost.seconds is not None:
         words += " " + _("About {time} here.").format(time=names.duration(cost.seconds * 1.25))
     st.caption(words)
-    token = st.session_state.setdefault(_TOKEN, uuid.uuid4().hex)
+    token = launching.launch_token(_PLACE)
     st.button(
         _("Fine-tune a copy"),
         key=f"draw:teach:{token}",
         type="primary",
         icon=":material/school:",
         on_click=_launch,
-        args=(planned, answer.network.pick, answer.network.title, n, token),
+        args=(planned, answer.network, n, token),
         help=_("An ordinary run that starts from the weights of {name}.").format(name=answer.network.title),
     )
 
 
-def _launch(planned: TrainConfig, origin: Pick, title: str, n: int, token: str) -> None:
-    name = ngettext("{name} + {n} drawing", "{name} + {n} drawings", n).format(name=title, n=n)
-    try:
-        run = launcher.launch(get_store(), planned, token=token, name=name[:80])
-    except (OSError, sqlite3.Error) as error:
-        st.session_state[_PROBLEM] = _("The run could not be created: {reason}").format(reason=error)
-        return
-    st.session_state[_TOKEN] = uuid.uuid4().hex
-    networks.put([origin, Pick(run.id)])  # side by side, the new one followed while it learns
-    st.session_state[_LAUNCHED] = True
+def _launch(planned: TrainConfig, origin: Network, n: int, token: str) -> None:
+    name = ngettext("{name} + {n} drawing", "{name} + {n} drawings", n).format(name=origin.title, n=n)
+    run = launching.launch_run(_PLACE, token, lambda: planned, name=name[:80])
+    if run is not None:
+        picker.put_networks([origin.ref, ModelRef("run", run.id)])  # side by side, the new one followed while it learns
+        st.session_state[_LAUNCHED] = True
 
 
 def _runs(ids: list[str], were_active: bool) -> None:

@@ -9,9 +9,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from cnn_demo.locales import N_
+from cnn_demo.plots.png import data_url, png_bytes
 from cnn_demo.prediction.wording import percent
-from cnn_demo.ui.draw.pad import SIDE, Picture, data_url, png_of
-from cnn_demo.ui.draw.readings import Answer
+from cnn_demo.ui.draw.pad import SIDE, Picture
+from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.shared import i18n, state
 from cnn_demo.ui.shared.i18n import _
 
@@ -51,14 +52,14 @@ _SLOW = ("integrated", "occlusion")
 
 def show_attribution(answers: list[Answer], picture: Picture) -> None:
     """The controls, and the evidence as two pictures."""
-    ready = [a for a in answers if a.reading is not None and a.drawing is not None and not a.drawing.empty]
+    ready = [a for a in answers if not a.drawing.empty]
     if not ready:
         st.caption(_("Draw something, and the pixels that speak for the answer appear here."))
         return
-    st.fragment(_look)(ready, picture.key)
+    st.fragment(_show_evidence)(ready, picture.key)
 
 
-def _look(answers: list[Answer], picture_key: str) -> None:
+def _show_evidence(answers: list[Answer], picture_key: str) -> None:
     row = st.container(horizontal=True, gap="large", key="draw-why-row")
     with row.container(width=SIDE + 8):
         answer = select_answer(answers, _WHICH)
@@ -92,17 +93,16 @@ def select_answer(answers: list[Answer], key: str) -> Answer:
     """The network that is looked at more closely: a choice where there are several."""
     if len(answers) == 1:
         return answers[0]
-    titles = {str(a.network.pick): a.network.title for a in answers}
+    titles = {str(a.network.ref): a.network.title for a in answers}
     if st.session_state.get(key) not in titles:
         st.session_state[key] = next(iter(titles))
     st.selectbox(_("Network"), list(titles), key=key, format_func=lambda name: titles.get(name, name), width=320)
-    return next(a for a in answers if str(a.network.pick) == st.session_state[key])
+    return next(a for a in answers if str(a.network.ref) == st.session_state[key])
 
 
 def _target(answer: Answer) -> int:
     """The class that is asked about; the predicted one unless another was chosen ("why not 9?")."""
-    assert answer.reading is not None
-    top = answer.reading.verdict.top
+    top = answer.prediction.verdict.top
     titles = {PREDICTED: _("the answer, {top}").format(top=answer.word(top))}
     titles |= {label: answer.word(label) for label in range(len(answer.spec.classes))}
     if st.session_state.get(_TARGET) not in titles:
@@ -124,7 +124,7 @@ def _attributions(
 ) -> tuple[Attribution, NDArray[np.float32]]:
     """At the network's resolution, and at the pad's. The last few are remembered by the session."""
     kept: dict[Any, tuple[Attribution, NDArray[np.float32]]] = st.session_state.setdefault(_KEPT, {})
-    key = (answer.network.key, picture_key, method, target)
+    key = (answer.loaded.key, picture_key, method, target)
     if key not in kept:
         bar = st.progress(0.0, _("Looking…")) if method in _SLOW else None
         kept[key] = compute(answer, method, target, bar)
@@ -149,10 +149,9 @@ def compute(answer: Answer, method: str, target: int, bar: Any = None) -> tuple[
     """
     import torch
 
+    from cnn_demo.datasets.device_dataset import normalize
     from cnn_demo.inspect.attribution import Preparation, attribute, enlarge
 
-    assert answer.loaded is not None
-    assert answer.drawing is not None
     model, drawing, spec = answer.loaded.model, answer.drawing, answer.spec
     whole = drawing.crop is not None and method != "grad_cam"
     steps = 2 if whole else 1
@@ -160,8 +159,8 @@ def compute(answer: Answer, method: str, target: int, bar: Any = None) -> tuple[
     def part(number: int) -> Any:
         return lambda done: bar.progress(min((number + done) / steps, 1.0), _("Looking…")) if bar is not None else None
 
-    black = torch.tensor([-m / s for m, s in zip(spec.mean, spec.std, strict=True)]).view(1, -1, 1, 1)
-    native = attribute(model, drawing.input, black.expand_as(drawing.input), method, target, part(0))
+    black = normalize(torch.zeros_like(drawing.input), spec)
+    native = attribute(model, drawing.input, black, method, target, part(0))
     if not whole:
         return native, enlarge(native.values, drawing, spec)
     ink = torch.from_numpy(drawing.stage("ink").image)[None, None]
@@ -170,8 +169,6 @@ def compute(answer: Answer, method: str, target: int, bar: Any = None) -> tuple[
 
 
 def _pictures(answer: Answer, native: Attribution, pad: NDArray[np.float32]) -> None:
-    assert answer.drawing is not None
-    assert answer.reading is not None
     word = answer.word(native.target)
     shown = answer.drawing.stages[-1].image
     whole = answer.drawing.stage("ink").image if answer.drawing.crop is not None else answer.drawing.stages[0].image
@@ -190,7 +187,7 @@ def _pictures(answer: Answer, native: Attribution, pad: NDArray[np.float32]) -> 
         '<div class="draw-scale"><i style="background:linear-gradient(90deg,#2166ac,#92c5de,#f7f7f7,#f4a582,#b2182b)">'
         f"</i><div><span>{against}</span><span>0</span><span>{speaks}</span></div></div>"
     )
-    share = percent(answer.reading.verdict.probabilities[native.target])
+    share = percent(answer.prediction.probabilities[native.target])
     words = _("Score (logit) of {word}: {logit}, on black paper {baseline}; probability {share}.").format(
         word=word, logit=f"{native.logit:.2f}", baseline=f"{native.baseline:.2f}", share=share
     )
@@ -201,7 +198,7 @@ def _pictures(answer: Answer, native: Attribution, pad: NDArray[np.float32]) -> 
     st.caption(words)
     st.download_button(
         _("Download the picture"),
-        lambda: png_of(large),
+        lambda: png_bytes(large),
         f"{native.method}-{native.target}.png",
         key="draw:why-file",
         on_click="ignore",

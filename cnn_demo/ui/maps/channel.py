@@ -9,7 +9,6 @@ import numpy as np
 import streamlit as st
 
 from cnn_demo.ui.maps import scenes
-from cnn_demo.ui.maps.networks import Network
 from cnn_demo.ui.shared import i18n, names
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.theme import TRAIN_COLOR
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from cnn_demo.inspect.architecture import Layer
     from cnn_demo.inspect.patches import PatchIndex
     from cnn_demo.inspect.scene import Scene
+    from cnn_demo.prediction.load import LoadedModel
 
 _LAYER, _CHANNEL, _GOAL, _SEED, _BEST_IMAGE = "maps:layer", "maps:channel", "maps:goal", "maps:seed", "maps:maximized"
 _STYLE = "<style>[class*='st-key-maps-'] img { image-rendering: pixelated; border-radius: 2px; }</style>"
@@ -53,9 +53,9 @@ def _conv_behind(scene: Scene, name: str) -> str | None:
     return layer.name
 
 
-def known(network: Network) -> PatchIndex | None:
+def known(network: LoadedModel) -> PatchIndex | None:
     """What was found out about this checkpoint's channels earlier, by anybody."""
-    if network.spec is None:
+    if network.photo is not None:
         return None
     return _load(str(_file(network)), _age(_file(network)))
 
@@ -75,22 +75,20 @@ def _age(path: Path) -> float:
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _name(_network: Network, key: str, dataset: str, n: int) -> str:
+def _name(_network: LoadedModel, key: str, dataset: str, n: int) -> str:
     from cnn_demo.inspect.patches import statistics_name
 
-    assert _network.spec is not None
     return statistics_name(_network.model, _network.spec, n)
 
 
-def _file(network: Network) -> Path:
-    assert network.spec is not None
+def _file(network: LoadedModel) -> Path:
     n = network.spec.train_size + network.spec.test_size
-    return network.folder / _name(network, network.key, network.spec.name, n)
+    return network.folder / "channels" / _name(network, network.key, network.spec.name, n)
 
 
-def search(network: Network, scene: Scene) -> PatchIndex | None:
+def search(network: LoadedModel, scene: Scene) -> PatchIndex | None:
     """Go through the whole data set once a checkpoint, under the heading of the patches; asks where that is long."""
-    if network.spec is None:
+    if network.photo is not None:
         return None
     scenes.show_block_heading(_("What excites it most"))
     found = known(network)
@@ -131,7 +129,7 @@ def search(network: Network, scene: Scene) -> PatchIndex | None:
     found = channel_statistics(network.model, whole, network.spec, progress=progress)
     bar.empty()
     try:
-        if not network.folder.parent.is_dir():
+        if not network.folder.is_dir():
             return found  # the run was deleted meanwhile: do not bring its folder back
         save_statistics(_file(network), found)
     except OSError as error:
@@ -179,7 +177,7 @@ def kernel(scene: Scene, layer: Layer, channel: int) -> None:
         st.image(picture.enlarged, caption=f"{words}; {scale}")
 
 
-def patches(network: Network, layer: Layer, channel: int, found: PatchIndex) -> None:
+def patches(network: LoadedModel, layer: Layer, channel: int, found: PatchIndex) -> None:
     """The nine patches, with label and activation."""
     from cnn_demo.inspect.patches import crop
 
@@ -190,7 +188,6 @@ def patches(network: Network, layer: Layer, channel: int, found: PatchIndex) -> 
                 layer=part.response, n=f"{found.sample:,}"
             )
         )
-    assert network.spec is not None
     whole = _whole(network.spec.name)
     with st.container(horizontal=True, gap="small", key="maps-patches"):
         for k in range(part.images.shape[1]):
@@ -215,7 +212,7 @@ def _patch_picture(patch: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.pad(large, ((2, 2), (2, 2), (0, 0)), constant_values=128)
 
 
-def by_class(network: Network, layer: Layer, channel: int, found: PatchIndex) -> None:
+def by_class(network: LoadedModel, layer: Layer, channel: int, found: PatchIndex) -> None:
     """Mean activation by class as bars."""
     part = found.layers[layer.name]
     classes = [scenes.class_name(network, i) for i in range(part.by_class.shape[1])]
@@ -238,12 +235,12 @@ def by_class(network: Network, layer: Layer, channel: int, found: PatchIndex) ->
     )
 
 
-def show_activation_maximization(network: Network, scene: Scene, layer: Layer, channel: int) -> None:
+def show_activation_maximization(network: LoadedModel, scene: Scene, layer: Layer, channel: int) -> None:
     """Gradient ascent from noise, with live progress; the result stays until another channel is chosen."""
     from cnn_demo.inspect.activation_maximization import Ascent, maximize_activation
 
     scenes.show_block_heading(_("The image it likes best"))
-    if network.spec is None or network.spec.channels != 1:
+    if network.photo is not None or network.spec.channels != 1:
         st.caption(_("Only for small grayscale networks."))
         return
     titles = {"channel": _("this channel")}

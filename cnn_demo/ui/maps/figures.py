@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui.maps.networks import Network
 from cnn_demo.ui.shared import i18n, state
 from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
     from cnn_demo.inspect.scene import Scene
+    from cnn_demo.prediction.load import LoadedModel
 
 _LAYER = "maps:figure-layer"
 
 
-def show_figure_downloads(network: Network, scene: Scene, shown: Any) -> None:
+def show_figure_downloads(network: LoadedModel, scene: Scene, shown: Any) -> None:
     """The menu of downloads. A file is made when somebody asks for it, in the language of the page."""
     layers = [layer.name for layer in shown.layers(scene)]
     if not layers:
@@ -30,7 +30,7 @@ def show_figure_downloads(network: Network, scene: Scene, shown: Any) -> None:
     with st.popover(_("Download"), icon=":material/download:"):
         layer = st.selectbox(_("Layer"), layers, key=_LAYER)
         code = i18n.language()  # the bytes are made in another thread, which belongs to no session
-        base = f"{network.key.replace(':', '-step-')}-{layer}".replace("/", "-")
+        base = f"{network.file_name}-{layer}".replace("/", "-")
         title = _("Picture of the layer")
         for kind in ("png", "svg"):
             st.download_button(
@@ -46,7 +46,7 @@ def show_figure_downloads(network: Network, scene: Scene, shown: Any) -> None:
         st.download_button(
             f"{title} · .npz",
             lambda: arrays(scene),
-            f"{network.key.replace(':', '-step-')}-maps.npz",
+            f"{network.file_name}-maps.npz",
             key="maps:file:npz",
             on_click="ignore",
             type="tertiary",

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
-from cnn_demo.datasets.specs import DatasetSpec, get_spec
-from cnn_demo.ui.maps.networks import Network
-from cnn_demo.ui.shared import i18n, names, state
+from cnn_demo.datasets.specs import get_spec
+from cnn_demo.ui.shared import i18n, state
 from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.samples import choose_sample
 
-DRAWING = "drawing_image"  # what the Draw page leaves behind: (H, W, 4) uint8, or nothing
-_SOURCE, _LABEL, _NUMBER = "maps:source", "maps:label", "maps:number"
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from cnn_demo.prediction.load import LoadedModel
+
+DRAWING = "drawing_image"  # what the Draw page leaves behind: an array of uint8, or nothing
+_SOURCE = "maps:source"
 _MOVES = {"right": 0, "down": 0, "angle": 0, "scale": 1.0, "noise": 0.0}
 
 
-def choose_image(network: Network) -> np.ndarray | None:
+def choose_image(network: LoadedModel) -> np.ndarray | None:
     """The image the network sees, ``(C, H, W)`` uint8; None where there is none yet (the page has said so)."""
     titles = {"drawing": _("Last drawing"), "sample": _("Sample"), "upload": _("Upload")}
     if st.session_state.get(DRAWING) is None:
@@ -77,18 +82,13 @@ def _reset() -> None:
         st.session_state[f"maps:move:{name}"] = value
 
 
-def _ready(network: Network, picture: Any) -> np.ndarray | None:
-    """Any picture as the network wants it."""
-    from PIL import Image
-
-    from cnn_demo.drawing.prepare import DrawingError, prepare
+def _ready(network: LoadedModel, picture: NDArray[np.uint8] | Image.Image) -> np.ndarray | None:
+    """Any picture as the network sees it, ``(C, H, W)`` uint8; None where it cannot be used (which is said)."""
+    from cnn_demo.drawing.pictures import DrawingError
+    from cnn_demo.prediction.predictor import Predictor
 
     try:
-        if network.photo is not None:
-            image = picture if isinstance(picture, Image.Image) else Image.fromarray(np.asarray(picture))
-            return network.photo(image)
-        assert network.spec is not None
-        stage = prepare(picture, network.spec).stages[-1].image  # (H, W) or (H, W, 3), 0 to 1
+        stage = Predictor(network).prepare(picture).stages[-1].image  # (H, W) or (H, W, 3), 0 to 1
     except DrawingError as error:
         st.error(_("This picture cannot be used: {reason}").format(reason=str(error)))
         return None
@@ -97,8 +97,8 @@ def _ready(network: Network, picture: Any) -> np.ndarray | None:
     return np.broadcast_to(pixels, (network.spec.channels, *pixels.shape[1:])).copy()
 
 
-def _upload(network: Network) -> np.ndarray | None:
-    from cnn_demo.drawing.prepare import DrawingError, open_image
+def _upload(network: LoadedModel) -> np.ndarray | None:
+    from cnn_demo.drawing.pictures import DrawingError, open_image
 
     file = st.file_uploader(
         _("A picture (PNG or JPEG, up to 5 MB)"), ["png", "jpg", "jpeg"], key="maps:file", max_upload_size=5
@@ -114,66 +114,9 @@ def _upload(network: Network) -> np.ndarray | None:
     return _ready(network, picture)
 
 
-def _sample(network: Network) -> np.ndarray | None:
-    """One image of the test split, by class and number; its place is in the URL as ``sample=3-17``."""
-    from cnn_demo.datasets.download import DatasetUnavailable
-
-    spec = network.spec or get_spec("mnist-mini")
-    try:
-        split, by_class = samples(spec.name)
-    except DatasetUnavailable:
-        if not spec.digits:
-            st.warning(
-                _("The data set {name} is not on this machine; upload a picture instead.").format(
-                    name=names.dataset(spec.name)
-                )
-            )
-            return None
-        spec = get_spec("mnist-mini")
-        split, by_class = samples(spec.name)
-    label, number = _place(spec, [len(found) for found in by_class])
-    index = int(by_class[label][number])
-    image = split.images[index].numpy()
-    if network.photo is not None:
-        return _ready(network, image.transpose(1, 2, 0).squeeze())
-    return image
-
-
-def _place(spec: DatasetSpec, counts: list[int]) -> tuple[int, int]:
-    """Class and number from the selectors, which the URL fills at first."""
-    wanted = re.fullmatch(r"(\d+)-(\d+)", state.get("sample") or "")
-    label, number = (int(wanted[1]), int(wanted[2])) if wanted else (min(7, len(counts) - 1), 0)
-    label = min(label, len(counts) - 1)
-    number = min(number, counts[label] - 1)
-    st.session_state[_LABEL], st.session_state[_NUMBER] = label, number
-    options = list(range(len(counts)))
-    titles = [_(name) for name in spec.classes]
-    st.pills(_("Class"), options, key=_LABEL, format_func=lambda i: titles[i], required=True, on_change=_remember)
-    st.number_input(
-        _("Sample, of {n}").format(n=f"{counts[label]:,}"),
-        0,
-        counts[label] - 1,
-        key=_NUMBER,
-        on_change=_remember,
-        width=150,
-        help=_("Its number among the test images of this class in {dataset}.").format(dataset=names.dataset(spec.name)),
-    )
-    return label, number
-
-
-def _remember() -> None:
-    state.put("sample", f"{st.session_state[_LABEL]}-{st.session_state[_NUMBER]}")
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def samples(name: str) -> tuple[Any, list[np.ndarray]]:
-    """The test split of a data set that is on this machine, and the numbers of its images by class.
-
-    Raises:
-        DatasetUnavailable: it is not.
-    """
-    from cnn_demo.datasets.load import load_dataset
-
-    data = load_dataset(name, download=False)
-    labels = data.test.labels.numpy()
-    return data.test, [np.flatnonzero(labels == label) for label in range(len(data.spec.classes))]
+def _sample(network: LoadedModel) -> np.ndarray | None:
+    if network.photo is None:
+        sample = choose_sample(network.spec)
+        return None if sample is None else sample.image
+    sample = choose_sample(get_spec("mnist-mini"))
+    return None if sample is None else _ready(network, sample.pixels)

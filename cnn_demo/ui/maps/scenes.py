@@ -10,13 +10,15 @@ import streamlit as st
 
 from cnn_demo.ui.components import explorer
 from cnn_demo.ui.maps import figures
-from cnn_demo.ui.maps.networks import Network
 from cnn_demo.ui.shared import i18n, names, state
 from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from cnn_demo.inspect.patches import PatchIndex
     from cnn_demo.inspect.scene import Scene
+    from cnn_demo.prediction.load import LoadedModel
 
 EXPLORER = "maps:explorer"
 _KINDS, _ORDER, _SCALE, _SENT = "maps:kinds", "maps:order", "maps:scale", "maps:sent"
@@ -25,7 +27,7 @@ _FEW_LAYERS = 14
 
 
 @st.cache_resource(show_spinner=False, max_entries=3)
-def scene_of(_network: Network, key: str, pixels: bytes, shape: tuple[int, ...]) -> Scene:
+def scene_of(_network: LoadedModel, key: str, pixels: bytes, shape: tuple[int, ...]) -> Scene:
     """What the network makes of an image. Three are kept, for all visitors: memory stays bounded while one flips."""
     from cnn_demo.inspect.scene import run_scene
 
@@ -33,7 +35,7 @@ def scene_of(_network: Network, key: str, pixels: bytes, shape: tuple[int, ...])
     return run_scene(_network.model, image, _network.normalize(image))
 
 
-def show_scene(network: Network, image: np.ndarray, found: PatchIndex | None) -> Scene:
+def show_scene(network: LoadedModel, image: np.ndarray, found: PatchIndex | None) -> Scene:
     """Options, prediction, explorer, arithmetic.
 
     Args:
@@ -77,7 +79,7 @@ def _pin() -> None:
     state.put("unit", ",".join(str(pin[name]) for name in ("layer", "channel", "y", "x")) if pin else None)
 
 
-def _options(scene: Scene, network: Network, found: PatchIndex | None) -> Any:
+def _options(scene: Scene, network: LoadedModel, found: PatchIndex | None) -> Any:
     from cnn_demo.inspect.scene import Shown
 
     here = [kind for kind in _CHOICES if any(layer.kind == kind for layer in scene.layers)]
@@ -123,7 +125,7 @@ def _options(scene: Scene, network: Network, found: PatchIndex | None) -> Any:
     return Shown(tuple(kinds), "channel" if scale == "channel" else "layer", _orders(scene, network, by), dead)
 
 
-def _orders(scene: Scene, network: Network, by: str) -> dict[str, np.ndarray]:
+def _orders(scene: Scene, network: LoadedModel, by: str) -> dict[str, np.ndarray]:
     """Convolutions in the wanted order, and what directly follows them in the same."""
     from cnn_demo.inspect.architecture import response
     from cnn_demo.inspect.influence import influence, order
@@ -154,12 +156,20 @@ def _follower(scene: Scene, name: str) -> str | None:
     return None
 
 
-def _prediction(network: Network, scene: Scene) -> None:
-    best = np.argsort(-scene.probabilities)[:3]
-    parts = [f"**{class_name(network, int(i))}** {scene.probabilities[i]:.1%}" for i in best]
+def _prediction(network: LoadedModel, scene: Scene) -> None:
+    p = calibrated(network, scene.maps[scene.layers[-1].name])
+    parts = [f"**{class_name(network, int(i))}** {p[i]:.1%}" for i in np.argsort(-p)[:3]]
     st.markdown(_("The network says: {answers}").format(answers=" · ".join(parts)))
     if not network.pretrained:
         st.caption(_("These weights are random: the network has learnt nothing, its answers mean nothing."))
+
+
+def calibrated(network: LoadedModel, logits: Tensor) -> np.ndarray:
+    """Probabilities ``(classes,)`` of logits ``(1, classes)``, as the Draw page gives them for this network."""
+    from cnn_demo.prediction.calibration import load_calibration
+    from cnn_demo.prediction.predictor import Predictor
+
+    return Predictor(network, load_calibration(network)).probabilities_of(logits)[0].numpy()
 
 
 def show_block_heading(title: str) -> None:
@@ -167,13 +177,13 @@ def show_block_heading(title: str) -> None:
     st.markdown(f"##### {title}", anchors=False)
 
 
-def class_name(network: Network, index: int) -> str:
+def class_name(network: LoadedModel, index: int) -> str:
     """A class for people; ImageNet's names stay English."""
     name = network.classes[index]
-    return _(name) if network.spec is not None else name
+    return _(name) if network.photo is None else name
 
 
-def _packed(network: Network, scene: Scene, shown: Any, pin: dict[str, Any] | None) -> bytes:
+def _packed(network: LoadedModel, scene: Scene, shown: Any, pin: dict[str, Any] | None) -> bytes:
     from cnn_demo.inspect.scene import pack
 
     classes = [class_name(network, i) for i in range(len(network.classes))]
@@ -190,7 +200,7 @@ def _packed(network: Network, scene: Scene, shown: Any, pin: dict[str, Any] | No
     return pack(scene, shown, id=sent[0], words=explorer.words(), classes=classes, pin=sent[1])
 
 
-def _arithmetic(network: Network, scene: Scene, pin: dict[str, Any]) -> None:
+def _arithmetic(network: LoadedModel, scene: Scene, pin: dict[str, Any]) -> None:
     from cnn_demo.inspect.trace import trace_unit
     from cnn_demo.plots.tiles import DIVERGING, table
 

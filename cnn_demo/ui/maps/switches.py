@@ -7,29 +7,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui.maps import pictures, scenes
-from cnn_demo.ui.maps.networks import Network
+from cnn_demo.ui.maps import scenes
 from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.samples import load_samples
 from cnn_demo.ui.shared.theme import MARK_COLOR, TEST_COLOR
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from cnn_demo.inspect.ablate import Ablation, ClassAccuracy
     from cnn_demo.inspect.architecture import Layer
     from cnn_demo.inspect.scene import Scene
+    from cnn_demo.prediction.load import LoadedModel
 
 _OFF, _AWAKE = "maps:off", "maps:switches"
 
 
-def show_switches(network: Network, scene: Scene, layer: Layer, channel: int) -> None:
+def show_switches(network: LoadedModel, scene: Scene, layer: Layer, channel: int) -> None:
     """The switches and their consequences, for one convolution at a time."""
     scenes.show_block_heading(_("Switch channels off"))
-    if network.spec is None:
+    if network.photo is not None:
         st.caption(_("Only for networks whose test images are on this machine."))
         return
     from cnn_demo.datasets.download import DatasetUnavailable
 
     try:
-        split, _by_class = pictures.samples(network.spec.name)
+        split, _by_class = load_samples(network.spec.name)
     except DatasetUnavailable:
         st.caption(_("Only for networks whose test images are on this machine."))
         return
@@ -54,7 +57,7 @@ def show_switches(network: Network, scene: Scene, layer: Layer, channel: int) ->
     with st.spinner(_("Measuring…")):
         ablation = _ablation(network, network.key, layer.name, split)
         now = ablation.accuracy(off)
-        logits = ablation.logits(scene.maps["input"], off)[0].double().numpy()
+        logits = ablation.logits(scene.maps["input"], off)
     _accuracy(network, ablation, now)
     _prediction(network, scene, logits)
 
@@ -64,15 +67,13 @@ def _toggle(key: str, channel: int | None) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _ablation(_network: Network, key: str, layer: str, _split: Any) -> Ablation:
+def _ablation(_network: LoadedModel, key: str, layer: str, _split: Any) -> Ablation:
     from cnn_demo.inspect.ablate import Ablation
 
-    assert _network.spec is not None
     return Ablation(_network.model, _split, _network.spec, layer, budget=128 * 2**20)
 
 
-def _accuracy(network: Network, ablation: Ablation, now: ClassAccuracy) -> None:
-    assert network.spec is not None
+def _accuracy(network: LoadedModel, ablation: Ablation, now: ClassAccuracy) -> None:
     before = ablation.baseline
     st.metric(
         _("Accuracy on {n} test images of {dataset}").format(n=f"{ablation.n:,}", dataset=network.spec.name),
@@ -101,15 +102,15 @@ def _percent(part: ClassAccuracy) -> list[float]:
     return [round(float(value) * 100, 2) for value in np.nan_to_num(part.by_class)]
 
 
-def _prediction(network: Network, scene: Scene, logits: np.ndarray) -> None:
-    shifted = np.exp(logits - logits.max())
-    now = shifted / shifted.sum()
-    old, new = scene.prediction, int(now.argmax())
+def _prediction(network: LoadedModel, scene: Scene, logits: Tensor) -> None:
+    before = scenes.calibrated(network, scene.maps[scene.layers[-1].name])
+    now = scenes.calibrated(network, logits)
+    old, new = int(before.argmax()), int(now.argmax())
     words = _("This image: **{old}** {old_share} with all channels, **{new}** {new_share} now.")
     st.markdown(
         words.format(
             old=scenes.class_name(network, old),
-            old_share=f"{scene.probabilities[old]:.1%}",
+            old_share=f"{before[old]:.1%}",
             new=scenes.class_name(network, new),
             new_share=f"{now[new]:.1%}",
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.locales import N_
 from cnn_demo.models.registry import MODELS
-from cnn_demo.settings.config import find_setting
+from cnn_demo.settings.config import ConfigError, find_setting
+from cnn_demo.settings.errors import fill
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.theme import STATE_BADGES
 
@@ -26,6 +27,13 @@ def setting(name: str) -> str:
     """The title of a setting or an option; the name itself of one that this version does not know."""
     known = find_setting(name)
     return _(known.title) if known else name
+
+
+def config_error(error: ConfigError) -> str:
+    """A config error in the visitor's language, naming the setting as the form does."""
+    return _("{field}: {value} cannot be used; it must be {expected}.").format(
+        field=f"**{setting(error.field)}**", value=error.value, expected=fill(_(error.message), error.values)
+    )
 
 
 def model(name: str) -> str:

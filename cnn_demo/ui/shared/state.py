@@ -27,6 +27,11 @@ def get(name: str) -> str | None:
     return value
 
 
+def remembered(name: str) -> str | None:
+    """A choice that this session made last, perhaps on another page; the address is left as it is."""
+    return st.session_state.get(_PREFIX + name)
+
+
 def put(name: str, value: str | None) -> None:
     """Make a choice, or take it back with None. Works in callbacks and in the page."""
     if value:

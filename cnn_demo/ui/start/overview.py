@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
-from importlib.resources import files
 from typing import Any
 
 import psutil
 import streamlit as st
 
+from cnn_demo.prediction.shipped import read_shipped_test
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.ui.shared import machine, names, navigation
@@ -63,18 +62,18 @@ def _machine(looking: bool) -> None:
 
 def trained(store: Store) -> None:
     """The model that ships and the newest runs, each with data set, n and accuracy."""
-    shipped = shipped_model()
+    shipped = read_shipped_test()
     runs = store.list()
     if not runs and not shipped:
         st.markdown(_("Nothing yet. The quick look on the Train page takes less than a minute."))
         return
     with st.container(border=True, gap="xxsmall"):
         if shipped:
-            accuracy = names.accuracy(shipped["accuracy"], shipped["n"])
+            accuracy = names.accuracy(shipped.accuracy, shipped.n)
             with _row("shipped"):
                 st.markdown(_("**Ships with the app**"), width=_NAME_WIDTH)
                 ready = _("ready")
-                st.markdown(f":green-badge[{ready}] :gray[{shipped['dataset']} · {accuracy}]")
+                st.markdown(f":green-badge[{ready}] :gray[{shipped.dataset} · {accuracy}]")
         for run in runs[:SHOWN_RUNS]:
             _run(run)
     if len(runs) > SHOWN_RUNS:
@@ -90,11 +89,3 @@ def _run(run: Run) -> None:
     with _row(run.id):
         st.page_link(TRAIN_PAGE, label=escape(run.title), query_params={"run": run.id}, width=_NAME_WIDTH)
         st.markdown(f"{names.state_badge(run.state.value)} :gray[{' · '.join(filter(None, facts))}]")
-
-
-def shipped_model() -> dict[str, Any] | None:
-    """Data set, n and test accuracy of the model that ships; None without it, or while it was never measured."""
-    path = files("cnn_demo") / "assets" / "models" / "cnn-mnist" / "checkpoint.json"
-    if not path.is_file():
-        return None
-    return json.loads(path.read_text("utf-8")).get("test") or None

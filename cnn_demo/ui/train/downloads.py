@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
@@ -10,25 +13,65 @@ from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.ui.shared import charts, i18n
 from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.picker import get_source
 
 _POINTS = 1000
+_WEIGHTS = "weights.safetensors"
 
 
 def show_downloads(store: Store, run: Run) -> None:
     """The menu of downloads."""
     code = i18n.language()  # the bytes are made in another thread, which belongs to no session
     with st.popover(_("Download"), icon=":material/download:"):
-        if store.checkpoints(run.id):
-            st.caption(_("The weights are those of the newest checkpoint."))
-            _file(run, _("Weights"), "safetensors", lambda: _weights(store, run.id, "safetensors"))
-            _file(run, _("Weights"), "pt", lambda: _weights(store, run.id, "pt"))
+        _show_weights(run)
         _file(run, _("Metrics"), "csv", lambda: store.metrics_csv(run.id).encode())
         _file(run, _("Curves"), "png", lambda: figure(store, run, "png", code))
         _file(run, _("Curves"), "svg", lambda: figure(store, run, "svg", code))
 
 
-def _file(run: Run, title: str, kind: str, make: Callable[[], bytes]) -> None:
-    name = f"{run.config.model}-{run.config.dataset}-{run.id}.{kind}"
+def _show_weights(run: Run) -> None:
+    """The weights of the best checkpoint by validation, where one was recorded; else of the newest."""
+    source = get_source()
+    best = source.best_checkpoint(run.id)
+    checkpoint = best or source.newest_checkpoint(run.id)
+    if checkpoint is None:
+        return
+    step = f"{checkpoint.step:,}"
+    if not _is_whole(checkpoint.path / _WEIGHTS):
+        words = _("The weights of step {step} are missing or damaged (their SHA-256 is not the recorded one).")
+        st.warning(words.format(step=step), icon=":material/broken_image:")
+        return
+    words = _("The weights are those of step {step}, the best by validation.")
+    if best is None:
+        words = _("The weights are those of step {step}, the newest checkpoint.")
+    st.caption(words.format(step=step))
+    _file(run, _("Weights"), "safetensors", (checkpoint.path / _WEIGHTS).read_bytes, f"-step-{checkpoint.step}")
+    _file(run, _("Weights"), "pt", lambda: _state_dict(checkpoint.path), f"-step-{checkpoint.step}")
+
+
+def _is_whole(weights: Path) -> bool:
+    try:
+        return _has_recorded_sum(str(weights), weights.stat().st_mtime_ns)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _has_recorded_sum(weights: str, written: int) -> bool:  # written: another file of this name is looked at again
+    """Compare the SHA-256 of the weights with that in the checkpoint's JSON, without torch."""
+    file = Path(weights)
+    recorded = json.loads(file.with_name("checkpoint.json").read_text("utf-8"))["sha256"][file.name]
+    return bool(hashlib.sha256(file.read_bytes()).hexdigest() == recorded)
+
+
+def _state_dict(path: Path) -> bytes:
+    from cnn_demo.training.snapshot import state_dict_pt  # torch: only when a .pt is asked for
+
+    return state_dict_pt(path)
+
+
+def _file(run: Run, title: str, kind: str, make: Callable[[], bytes], ending: str = "") -> None:
+    name = f"{run.config.model}-{run.config.dataset}-{run.id}{ending}.{kind}"
     st.download_button(
         f"{title} · .{kind}",
         make,
@@ -38,15 +81,6 @@ def _file(run: Run, title: str, kind: str, make: Callable[[], bytes]) -> None:
         type="tertiary",
         icon=":material/draft:",
     )
-
-
-def _weights(store: Store, run_id: str, kind: str) -> bytes:
-    path = store.checkpoints(run_id)[-1].path
-    if kind == "safetensors":
-        return (path / "weights.safetensors").read_bytes()
-    from cnn_demo.training.snapshot import state_dict_pt  # torch: only when a .pt is asked for
-
-    return state_dict_pt(path)
 
 
 def figure(store: Store, run: Run, kind: str, code: str, smoothing: float = 0.6) -> bytes:

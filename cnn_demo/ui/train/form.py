@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -11,16 +9,13 @@ import streamlit as st
 
 from cnn_demo.datasets.files import is_available
 from cnn_demo.locales import N_
-from cnn_demo.runs import launcher
 from cnn_demo.runs.estimate import estimate
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import SETTINGS, ConfigError, TrainConfig, list_settings
 from cnn_demo.settings.description import Group, Setting
-from cnn_demo.settings.errors import fill
 from cnn_demo.settings.presets import PRESETS
-from cnn_demo.ui.shared import machine, names, state
+from cnn_demo.ui.shared import launching, machine, names, state
 from cnn_demo.ui.shared.i18n import _
-from cnn_demo.ui.shared.store import get_store
 from cnn_demo.ui.train.widgets import prepare_setting, show_setting
 
 # Settings that the form does not show and that "use these settings" carries along; a secret is not among them.
@@ -33,8 +28,7 @@ CARRIED = tuple(
 _COLUMNS: tuple[tuple[Group, ...], ...] = (("optimization",), ("compute",), ("data", "model"))
 _CARRIED_KEY = "train:carried"
 _PRESET_KEY = "train:preset"
-_TOKEN_KEY = "train:token"
-_PROBLEM_KEY = "train:problem"
+PLACE = "train"  # of the button, for ui.shared.launching
 
 
 def session_key(field: str) -> str:
@@ -90,7 +84,6 @@ def _prepare() -> None:
     for setting in SETTINGS.values():
         if setting.place != "hidden":
             prepare_setting(setting, session_key(setting.name))
-    st.session_state.setdefault(_TOKEN_KEY, uuid.uuid4().hex)
 
 
 def _show_presets() -> None:
@@ -161,19 +154,19 @@ def _devices() -> dict[str, str]:
 
 
 def _show_launch_row(store: Store) -> None:
-    problem = take_problem()
+    problem = launching.take_problem(PLACE)
     config: TrainConfig | None = None
     try:
         config = read_form()
     except ConfigError as error:
-        problem = say(error)
+        problem = names.config_error(error)
     if problem:
         st.error(problem, icon=":material/error:")
     left, right = st.columns([2, 1], gap="medium", vertical_alignment="center")
     if config is not None:
         cost = estimate(config, store)
         left.markdown(_cost(cost.parameters, cost.seconds, cost.basis))
-    token = st.session_state[_TOKEN_KEY]
+    token = launching.launch_token(PLACE)
     # The token is part of the key and of the call: whatever a double click sends, it names the same launch.
     right.button(
         _("Start training"),
@@ -181,15 +174,10 @@ def _show_launch_row(store: Store) -> None:
         icon=":material/play_arrow:",
         width="stretch",
         key=f"launch:{token}",
-        on_click=_launch,
-        args=(token,),
+        on_click=launch,
+        args=(read_form, token),
         disabled=config is None,
     )
-
-
-def take_problem() -> str | None:
-    """What stood in the way of the last launch, said once."""
-    return st.session_state.pop(_PROBLEM_KEY, None)
 
 
 def _cost(parameters: int, seconds: float | None, basis: str) -> str:
@@ -201,31 +189,8 @@ def _cost(parameters: int, seconds: float | None, basis: str) -> str:
     return f"{text} · {time} :small[:gray[({how})]]"
 
 
-def say(error: ConfigError) -> str:
-    """A config error in the visitor's language, naming the field as the form does."""
-    return _("{field}: {value} cannot be used; it must be {expected}.").format(
-        field=f"**{names.setting(error.field)}**", value=error.value, expected=fill(_(error.message), error.values)
-    )
-
-
 def launch(config: Callable[[], TrainConfig], token: str) -> None:
-    """Launch a run in a callback and show it; what stands in the way is said on the page.
-
-    Args:
-        config: gives the settings; called here, so that a value that cannot be used is said too.
-        token: names the wish. However often it is said, it launches once.
-    """
-    try:
-        run = launcher.launch(get_store(), config(), token=token)
-    except ConfigError as error:
-        st.session_state[_PROBLEM_KEY] = say(error)
-    except (OSError, sqlite3.Error) as error:
-        st.session_state[_PROBLEM_KEY] = _("The run could not be created: {reason}").format(reason=error)
-    else:
+    """Launch a run in a callback and show it; what stands in the way is said on the page."""
+    run = launching.launch_run(PLACE, token, config)
+    if run is not None:
         state.put("run", run.id)
-
-
-def _launch(token: str) -> None:
-    launch(read_form, token)
-    if _PROBLEM_KEY not in st.session_state:
-        st.session_state[_TOKEN_KEY] = uuid.uuid4().hex

@@ -12,7 +12,7 @@ from cnn_demo.runs import launcher
 from cnn_demo.runs.records import Run, RunBusy, RunNotFound, RunNotResumable, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError, TrainConfig
-from cnn_demo.ui.shared import names, state
+from cnn_demo.ui.shared import launching, names, state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import escape
 from cnn_demo.ui.shared.store import get_store
@@ -36,7 +36,7 @@ _CAN_PAUSE = (RunState.STARTING, RunState.RUNNING)
 
 def show_run(store: Store, run: Run) -> None:
     """Heading, error, buttons, live view."""
-    notice = st.session_state.pop(_NOTICE, None) or form.take_problem()
+    notice = st.session_state.pop(_NOTICE, None) or launching.take_problem(form.PLACE)
     if notice:
         st.toast(notice, icon=":material/info:")
     st.markdown(f"### {escape(run.title)} {names.state_badge(run.state.value)}", anchors=False)
@@ -102,7 +102,7 @@ def _do(action: Callable[..., Any], *args: Any) -> None:
     except RunNotResumable:
         st.session_state[_NOTICE] = _("This run has finished: nothing is left to do.")
     except ConfigError as error:
-        st.session_state[_NOTICE] = form.say(error)
+        st.session_state[_NOTICE] = names.config_error(error)
     except (OSError, sqlite3.Error) as error:
         st.session_state[_NOTICE] = _("That did not work: {reason}").format(reason=error)
 

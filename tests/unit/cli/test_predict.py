@@ -11,13 +11,17 @@ import pytest
 import torch
 from PIL import Image
 
-import cnn_demo.cli.predict
 from cnn_demo.cli import main
 from cnn_demo.datasets.load import load_dataset
+from cnn_demo.datasets.specs import get_spec
+from cnn_demo.drawing.prepare import open_image, prepare
 from cnn_demo.models.registry import create_model
-from cnn_demo.prediction import load
+from cnn_demo.prediction import load, logits
+from cnn_demo.prediction.calibration import Calibration
+from cnn_demo.prediction.predictor import Predictor
 from cnn_demo.training.events import Snapshot
 from cnn_demo.training.snapshot import save_checkpoint
+from tests.made_networks import as_loaded, put_checkpoint
 from tests.unit.cli.reading import complains, last_json
 
 
@@ -42,13 +46,11 @@ def write_digits(folder: Path, count: int) -> list[Path]:
 
 
 def test_predict_takes_files_and_folders_as_one_batch(shipped, tmp_path: Path, capsys, monkeypatch) -> None:
-    from cnn_demo.datasets.specs import get_spec
-    from cnn_demo.drawing.prepare import open_image, prepare
 
     inside = write_digits(tmp_path / "folder" / "deep", 5)
     single = write_digits(tmp_path / "other", 1)
     (tmp_path / "folder" / "readme.txt").write_text("not a picture")
-    monkeypatch.setattr(cnn_demo.cli.predict, "_BATCH", 4)
+    monkeypatch.setattr(logits, "BATCH", 4)
     assert main(["predict", str(single[0]), str(tmp_path / "folder"), "--json"]) == 0
     result = last_json(capsys)
     files = [str(single[0]), *map(str, inside)]
@@ -63,11 +65,6 @@ def test_predict_takes_files_and_folders_as_one_batch(shipped, tmp_path: Path, c
 
 
 def test_predict_judges_as_the_page_does_where_there_is_a_calibration(shipped, tmp_path: Path, capsys) -> None:
-    from cnn_demo.datasets.specs import get_spec
-    from cnn_demo.drawing.prepare import open_image, prepare
-    from cnn_demo.prediction.calibration import Calibration
-    from cnn_demo.prediction.predictor import predict_drawing
-
     spec, files = get_spec("mnist"), write_digits(tmp_path / "in", 8)
     with torch.no_grad():
         energies = torch.cat([shipped(prepare(open_image(file), spec).input) for file in files]).logsumexp(1)
@@ -76,8 +73,9 @@ def test_predict_judges_as_the_page_does_where_there_is_a_calibration(shipped, t
     assert main(["predict", str(tmp_path / "in"), "--json"]) == 0
     result = last_json(capsys)
     assert result["calibrated"]
-    for file, row in zip(files, result["predictions"], strict=True):
-        verdict = predict_drawing(shipped, prepare(open_image(file), spec), spec, calibration).verdict
+    answers = Predictor(as_loaded(shipped, "mnist"), calibration).predict([open_image(file) for file in files])
+    for answer, row in zip(answers, result["predictions"], strict=True):
+        verdict = answer.verdict
         assert row["verdict"] == verdict.kind
         assert row["probabilities"] == pytest.approx(verdict.probabilities, abs=1e-5)
         assert (row["label"], row["runner_up"]) == (str(verdict.top), str(verdict.runner_up))
@@ -101,6 +99,40 @@ def test_predict_says_which_file_is_wrong_and_answers_for_the_rest(shipped, tmp_
     assert str(bad) in captured.err
 
 
+def test_a_missing_file_does_not_cost_the_others_their_answers(shipped, tmp_path: Path, capsys) -> None:
+    good = write_digits(tmp_path / "in", 2)
+    (tmp_path / "empty").mkdir()
+    missing = [str(tmp_path / "missing.png"), str(tmp_path / "empty")]
+    assert main(["predict", str(good[0]), *missing, str(good[1]), "--json"]) == 1
+    captured = capsys.readouterr()
+    result = json.loads(captured.out.strip().splitlines()[-1])
+    assert [p["file"] for p in result["predictions"]] == [str(good[0]), str(good[1])]
+    assert [e["file"] for e in result["errors"]] == missing
+    assert "no such file" in captured.err
+    assert "no pictures" in captured.err
+
+
+def test_a_network_is_named_by_its_reference(store, make_run, tmp_path: Path, capsys) -> None:
+    run = make_run("finished")
+    first = put_checkpoint(store, run, step=20, epoch=1, seed=1)
+    last = put_checkpoint(store, run, seed=2)
+    picture = write_digits(tmp_path, 1)[0]
+    asked = (
+        (["--net", f"{run.id}@20"], first, 20),
+        (["--net", run.id], last, 60),
+        (["--model", run.id], last, 60),
+        (["--model", run.id, "--step", "20"], first, 20),
+    )
+    for option, model, step in asked:
+        assert main(["predict", str(picture), *option, "--json"]) == 0
+        result = last_json(capsys)
+        expected = Predictor(as_loaded(model)).predict([open_image(picture)])[0]
+        assert (result["model"], result["step"]) == (run.id, step)
+        assert result["predictions"][0]["probabilities"] == pytest.approx(expected.probabilities)
+    assert main(["predict", str(picture), "--net", "untrained:cnn", "--json"]) == 0
+    assert last_json(capsys)["model"] == "untrained:cnn"
+
+
 def test_predict_of_an_empty_pad_is_no_digit(shipped, tmp_path: Path, capsys) -> None:
     Image.fromarray(np.zeros((280, 280), np.uint8)).save(tmp_path / "empty.png")
     assert main(["predict", str(tmp_path / "empty.png"), "--json"]) == 0
@@ -122,6 +154,8 @@ def test_predict_writes_every_stage(shipped, tmp_path: Path) -> None:
     [
         (["predict", "/no/such/file.png"], 1, "/no/such/file.png"),
         (["predict", "--model", "nosuch", __file__], 1, "nosuch"),
+        (["predict", "--net", "no such", __file__], 2, "no such"),
+        (["predict", "--net", "untrained:lenet", __file__], 2, "lenet"),
     ],
 )
 def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys) -> None:

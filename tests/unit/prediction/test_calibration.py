@@ -25,9 +25,9 @@ from cnn_demo.prediction.calibration import (
     fit_temperature,
     fit_weights,
     judge,
-    logits_of,
     scores,
 )
+from cnn_demo.prediction.logits import compute_logits
 
 PLAIN = Calibration(temperature=1, threshold=2, digits=100, false_alarms=0.02)
 
@@ -183,8 +183,8 @@ def test_calibrate_keeps_the_way_that_misses_less(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(confidence, "fit_weights", note)
     dataset, model = _dataset("mnist-mini"), Sum()
     found = calibrate(model, dataset, n=400)
-    outliers = logits_of(model, synthesize_outliers(200, confidence._SEED, "calibration"), dataset)
-    digits = logits_of(model, confidence._choose_samples(dataset, 400).images, dataset)[1::2]
+    outliers = compute_logits(model, synthesize_outliers(200, confidence._SEED, "calibration"), dataset.spec)
+    digits = compute_logits(model, confidence._choose_samples(dataset, 400).images, dataset.spec)[1::2]
     missed = []
     for weights in tried:
         threshold = torch.quantile(scores(digits, weights), FALSE_ALARMS)
@@ -207,7 +207,7 @@ def test_logits_agree_with_the_model_called_by_hand() -> None:
     dataset, model = _dataset("mnist-mini"), Sum().eval()
     mean, std = dataset.spec.mean[0], dataset.spec.std[0]
     by_hand = model((dataset.train.images.float() / 255 - mean) / std)
-    torch.testing.assert_close(logits_of(model, dataset.train.images, dataset), by_hand, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(compute_logits(model, dataset.train.images, dataset.spec), by_hand, atol=1e-4, rtol=1e-4)
 
 
 def test_a_calibration_comes_back_from_its_file(tmp_path: Path) -> None:

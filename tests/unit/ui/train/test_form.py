@@ -28,7 +28,7 @@ def test_nothing_of_a_run_but_secrets_is_lost_when_its_settings_are_used_again()
 def test_errors_name_the_field_as_the_form_does(changes: dict, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         TrainConfig(**changes)
-    text = form.say(caught.value)
+    text = names.config_error(caught.value)
     assert f"**{SETTINGS[caught.value.field].title}**" in text
     assert said in text
 
@@ -37,7 +37,7 @@ def test_errors_are_said_in_the_language_of_the_visitor() -> None:
     with pytest.raises(ConfigError) as caught:
         TrainConfig(batch_size=0)
     with use("zh_CN"):
-        text = form.say(caught.value)
+        text = names.config_error(caught.value)
         assert names.setting("batch_size") in text
     assert "Batch" not in text
     assert "65536" in text
