@@ -27,9 +27,9 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.bench_app import open_chromium
 from benchmarks.common import ROOT, machine, quantile, server, spread, verdict
-from cnn_demo.handwriting.skeletons import RandomStream
-from cnn_demo.handwriting.skeletons.pen import Path as PenPath
-from cnn_demo.handwriting.strokes import PenVariation, choose_shape, on_pad, styles, write
+from cnn_demo.handwriting.skeletons.pen import PenPath, RandomStream
+from cnn_demo.handwriting.skeletons.styles import choose_style, list_styles
+from cnn_demo.handwriting.strokes import PenVariation, draw_on_pad, write_digit
 
 WATCH = """() => {
   const card = () => document.querySelector('.draw-cards')?.outerHTML;
@@ -45,9 +45,10 @@ WATCH = """() => {
 
 def strokes(n: int) -> list[PenPath]:
     """Digits in one stroke each, about 170 pixels high, ``(points, 2)`` in pixels of the pad."""
-    dice, hand, found = RandomStream(np.random.default_rng(11)), PenVariation(dragged=1, ticked=0, resampled=0), []
+    stream, variation = RandomStream(np.random.default_rng(11)), PenVariation(dragged=1, ticked=0, resampled=0)
+    found = []
     for i in range(n):
-        (path,) = write(choose_shape(styles()[i % 10], dice), hand, dice)
+        (path,) = write_digit(choose_style(list_styles()[i % 10], stream), variation, stream)
         path = path[:: max(1, len(path) // 14)]
         low, high = path.min(axis=0), path.max(axis=0)
         found.append((path - low) / max(float((high - low).max()), 1e-6) * 170 + 50)
@@ -101,11 +102,12 @@ def first_visit(browser: Browser, rounds: int) -> tuple[list[float], list[float]
 
 def pictures(n: int) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
     """Digits as they stand on the pad, ``(280, 280)`` each."""
-    dice, hand = RandomStream(np.random.default_rng(12)), PenVariation()
-    return [
-        on_pad(write(choose_shape(styles()[i % 10], dice), hand, dice), dice.u(*hand.pen), dice.u(*hand.fill), dice)
-        for i in range(n)
-    ]
+    stream, variation = RandomStream(np.random.default_rng(12)), PenVariation()
+    pads = []
+    for i in range(n):
+        paths = write_digit(choose_style(list_styles()[i % 10], stream), variation, stream)
+        pads.append(draw_on_pad(paths, stream.u(*variation.pen), stream.u(*variation.fill), stream))
+    return pads
 
 
 def in_process(n: int) -> list[float]:

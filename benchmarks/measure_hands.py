@@ -42,9 +42,9 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.common import machine
 from benchmarks.judged import add_model_option, choose_predictor, collect_answers
 from cnn_demo.drawing.prepare import Drawing
-from cnn_demo.handwriting.redraw import thin
-from cnn_demo.handwriting.skeletons import RandomStream
-from cnn_demo.handwriting.strokes import PAD, PenVariation, draw
+from cnn_demo.handwriting.redraw import thin_masks
+from cnn_demo.handwriting.skeletons.pen import RandomStream
+from cnn_demo.handwriting.strokes import PAD, PenVariation, draw_strokes
 from cnn_demo.prediction.predictor import Predictor
 
 LETTERS = "AEFGHKMNRTWXYaefhkmntw?&#PUdr"
@@ -63,25 +63,25 @@ def middle_line(font: ImageFont.FreeTypeFont, sign: str) -> NDArray[np.float64] 
     scale = _HEIGHT / max(glyph.size)
     size = tuple(max(3, round(side * scale)) for side in glyph.size)
     mask = (np.asarray(glyph.resize(size, Image.Resampling.BICUBIC)) > 127).astype(np.uint8)  # type: ignore[arg-type]
-    line = thin(torch.from_numpy(np.pad(mask, 6))[None])[0].numpy()
+    line = thin_masks(torch.from_numpy(np.pad(mask, 6))[None])[0].numpy()
     points = np.argwhere(line)[:, ::-1].astype(np.float64)
     return points if len(points) > 1 else None
 
 
-def written(points: NDArray[np.float64], dice: RandomStream) -> NDArray[np.uint8]:
+def written(points: NDArray[np.float64], stream: RandomStream) -> NDArray[np.uint8]:
     """A middle line on a pad, anywhere, with a pen of any usual width."""
-    hand = PenVariation()
-    pen, side = dice.u(*hand.pen), dice.u(*hand.fill) * PAD
+    variation = PenVariation()
+    pen, side = stream.u(*variation.pen), stream.u(*variation.fill) * PAD
     low, high = points.min(axis=0), points.max(axis=0)
     placed = (points - low) * (side / max(float((high - low).max()), 1e-6))
     room = np.maximum(PAD - pen - placed.max(axis=0), 0)
-    placed = placed + pen / 2 + room * np.array([dice.u(0, 1), dice.u(0, 1)])
-    return (draw([placed], pen, (PAD, PAD), dotted=True) * 255).astype(np.uint8)
+    placed = placed + pen / 2 + room * np.array([stream.u(0, 1), stream.u(0, 1)])
+    return (draw_strokes([placed], pen, (PAD, PAD), dotted=True) * 255).astype(np.uint8)
 
 
 def drawings(fonts: list[Path], signs: str, predictor: Predictor) -> Iterator[tuple[int, str, Drawing]]:
     """Place of the font, sign and drawing of every glyph."""
-    dice = RandomStream(np.random.default_rng(5))
+    stream = RandomStream(np.random.default_rng(5))
     for place, path in enumerate(fonts):
         font = ImageFont.truetype(str(path), 150)
         for sign in signs:
@@ -89,7 +89,7 @@ def drawings(fonts: list[Path], signs: str, predictor: Predictor) -> Iterator[tu
             if points is None:
                 continue
             for _ in range(TIMES):
-                yield place, sign, predictor.prepare(written(points, dice))
+                yield place, sign, predictor.prepare(written(points, stream))
 
 
 def main() -> None:

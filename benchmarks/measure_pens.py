@@ -24,9 +24,9 @@ import numpy as np
 
 from benchmarks.common import machine
 from benchmarks.judged import add_model_option, choose_predictor, collect_answers
-from cnn_demo.handwriting.pens import pen_path
-from cnn_demo.handwriting.skeletons import RandomStream
-from cnn_demo.handwriting.strokes import PenVariation, on_pad
+from cnn_demo.handwriting.pens import trace_recording
+from cnn_demo.handwriting.skeletons.pen import RandomStream
+from cnn_demo.handwriting.strokes import PenVariation, draw_on_pad
 from scripts.make_pens import TEST_ROWS, read_keel
 
 ASPECT = (0.55, 0.95)
@@ -43,12 +43,12 @@ def main() -> None:
     fresh = (places >= SEEN) & (places % 2 == 1)
     print(machine())
     predictor = choose_predictor(args)
-    dice, hand = RandomStream(np.random.default_rng(5)), PenVariation()
+    stream, variation = RandomStream(np.random.default_rng(5)), PenVariation()
     for smooth in (False, True):
         pictures = []
         for recording in points:
-            way = pen_path(recording, dice.u(*ASPECT), smooth=smooth)
-            pad = on_pad([way], dice.u(*hand.pen), dice.u(*hand.fill), dice)
+            way = trace_recording(recording, stream.u(*ASPECT), smooth=smooth)
+            pad = draw_on_pad([way], stream.u(*variation.pen), stream.u(*variation.fill), stream)
             pictures.append(predictor.prepare(pad))
         answers = collect_answers(predictor, pictures)
         found = answers.tops

@@ -22,10 +22,8 @@ from PIL import Image
 
 from benchmarks.common import machine
 from benchmarks.judged import add_model_option, choose_predictor, collect_answers
-from cnn_demo.handwriting.skeletons import Path as PenPath
-from cnn_demo.handwriting.skeletons import RandomStream
-from cnn_demo.handwriting.skeletons.pen import curve
-from cnn_demo.handwriting.strokes import PenVariation, on_pad
+from cnn_demo.handwriting.skeletons.pen import PenPath, RandomStream, curve
+from cnn_demo.handwriting.strokes import PenVariation, draw_on_pad
 
 
 def read(file: Path, *, y_up: bool) -> Iterator[tuple[int, str, list[PenPath]]]:
@@ -46,12 +44,12 @@ def read(file: Path, *, y_up: bool) -> Iterator[tuple[int, str, list[PenPath]]]:
         yield digit, str(line.get("writer", file.stem)), [path * [1, -1] if y_up else path for path in paths]
 
 
-def pads(drawings: list[list[PenPath]], *, smooth: bool, dice: RandomStream) -> Iterator[NDArray[np.uint8]]:
+def pads(drawings: list[list[PenPath]], *, smooth: bool, stream: RandomStream) -> Iterator[NDArray[np.uint8]]:
     """Every drawing on a pad ``(280, 280)``."""
-    hand = PenVariation()
+    variation = PenVariation()
     for paths in drawings:
         ways = [curve(path) if smooth and len(path) > 2 else path for path in paths]
-        yield on_pad(ways, dice.u(*hand.pen), dice.u(*hand.fill), dice)
+        yield draw_on_pad(ways, stream.u(*variation.pen), stream.u(*variation.fill), stream)
 
 
 def main() -> None:
@@ -71,9 +69,9 @@ def main() -> None:
     writers = len({writer for _, writer, _ in lines})
     print(machine())
     predictor = choose_predictor(args)
-    dice = RandomStream(np.random.default_rng(11))
+    stream = RandomStream(np.random.default_rng(11))
     for smooth in (False, True):
-        drawn = list(pads([paths for _, _, paths in lines], smooth=smooth, dice=dice))
+        drawn = list(pads([paths for _, _, paths in lines], smooth=smooth, stream=stream))
         answers = collect_answers(predictor, [predictor.prepare(pad) for pad in drawn])
         found, right = answers.tops, answers.tops == truth
         print("in smooth curves" if smooth else "straight from point to point")

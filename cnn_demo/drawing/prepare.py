@@ -17,9 +17,9 @@ from PIL import Image
 from torch import Tensor
 
 from cnn_demo.datasets.device_dataset import normalize
+from cnn_demo.drawing.ink import Blobs, Paper, find_ink_in_photo, find_ink_on_flat_paper, measure_stroke_width
 from cnn_demo.drawing.pictures import MAX_PIXELS, MAX_UPLOAD_BYTES, DrawingError, as_picture, flatten, open_image
-from cnn_demo.handwriting import ink as inks
-from cnn_demo.handwriting.ink import Gray
+from cnn_demo.handwriting.mnist_frame import BOX, FAINT, FIELD, GrayImage, center_in_field, find_bounds, fit_box
 from cnn_demo.locales import N_
 
 if TYPE_CHECKING:
@@ -137,23 +137,23 @@ def stage_inputs(drawing: Drawing, spec: DatasetSpec) -> Tensor:
 
 def _digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawing:
     gray = np.asarray(picture.convert("L"), dtype=np.float32) / np.float32(255)
-    paper = inks.Paper.of(gray)
+    paper = Paper.from_gray(gray)
     if photo is None:
         photo = not paper.flat
-    ink, light = inks.ink_from_photo(gray) if photo else inks.ink_from_flat(gray, paper)
+    ink, light = find_ink_in_photo(gray) if photo else find_ink_on_flat_paper(gray, paper)
     warnings = (["photo"] if photo else []) + (["inverted"] if light else [])
     pictures = {"luminance": gray, "ink": ink, "squeezed": _squeeze(ink, spec.size)}
     # At the size of MNIST itself every gray pixel belongs to the digit; on a pad faint ones are blur or compression.
-    faint = 0.0 if max(ink.shape) <= _NATIVE else inks.FAINT
+    faint = 0.0 if max(ink.shape) <= _NATIVE else FAINT
     if not (ink > faint).any():
-        blank = np.zeros((inks.FIELD, inks.FIELD), dtype=np.float32)
+        blank = np.zeros((FIELD, FIELD), dtype=np.float32)
         return _drawing({**pictures, "centered": blank}, spec, ["empty", *warnings])
     digit, found = _inspect(ink)
-    top, left, bottom, right = inks.bounds(digit, faint)
+    top, left, bottom, right = find_bounds(digit, faint)
     crop = digit[top:bottom, left:right]
-    box = inks.fit_box(crop)
-    width = inks.stroke_width(crop)
-    if width * inks.BOX / max(crop.shape) < _THIN:
+    box = fit_box(crop)
+    width = measure_stroke_width(crop)
+    if width * BOX / max(crop.shape) < _THIN:
         found.append("thin")
     if (top == 0 or left == 0 or bottom == ink.shape[0] or right == ink.shape[1]) and max(ink.shape) > _NATIVE:
         found.append("edge")
@@ -161,13 +161,13 @@ def _digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawi
         found.append("dot")
     elif max(crop.shape) < _TINY * max(ink.shape):
         found.append("tiny")
-    pictures |= {"crop": crop, "box": box, "centered": inks.center_in_field(box)}
+    pictures |= {"crop": crop, "box": box, "centered": center_in_field(box)}
     return replace(_drawing(pictures, spec, found + warnings), crop=(top, left, bottom, right))
 
 
-def _inspect(ink: Gray) -> tuple[Gray, list[str]]:
+def _inspect(ink: GrayImage) -> tuple[GrayImage, list[str]]:
     """Leave out specks far from the digit, and tell whether there are several digits."""
-    blobs = inks.Blobs.find(ink)
+    blobs = Blobs.find(ink)
     if len(blobs.area) < 2:
         return ink, []
     warnings = []
@@ -182,7 +182,7 @@ def _inspect(ink: Gray) -> tuple[Gray, list[str]]:
     small = np.maximum(high, wide) <= 0.2 * max(bottom - top, right - left)
     specks = small & (apart > reach) & (blobs.area < 0.05 * blobs.area[main])
     if specks.any() and max(ink.shape) > _NATIVE:
-        ink, warnings = blobs.only(ink, ~specks), ["speck"]
+        ink, warnings = blobs.keep_only(ink, ~specks), ["speck"]
     tall = high >= 0.5 * high.max()
     order = np.argsort(blobs.box[tall, 1])
     lefts, rights = blobs.box[tall, 1][order], np.maximum.accumulate(blobs.box[tall, 3][order])
@@ -191,7 +191,7 @@ def _inspect(ink: Gray) -> tuple[Gray, list[str]]:
     return ink, warnings
 
 
-def _is_dot(crop: Gray) -> bool:
+def _is_dot(crop: GrayImage) -> bool:
     """A filled disc: about as high as wide, and no more than its bounding circle."""
     height, width = crop.shape
     return max(height, width) <= 1.4 * min(height, width) and float(crop.mean()) > 0.7

@@ -1,8 +1,10 @@
-"""The digits of a data set, written again with a round pen: real people's shapes in the strokes of a pad.
+"""Redrawing the digits of a data set with a round pen: the shapes that real people wrote, in the strokes of a pad.
 
 A digit is thinned to its middle line (Zhang and Suen, "A fast parallel algorithm for thinning digital patterns", 1984,
 with the correction of Lü and Wang, 1986, that keeps slanting lines of two pixels) and the line is drawn with a pen of
-constant width, thin or thick, as a visitor's pen on the pad is.
+constant width, thin or thick, as on the pad.
+
+scikit-image's ``skeletonize`` gives other lines (of 300 digits none is the same), so it would change what a seed gives.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cnn_demo.datasets.splits import Split
-from cnn_demo.handwriting.strokes import PenVariation, to_field
+from cnn_demo.handwriting.strokes import PenVariation, draw_in_frame
 
 _FINER = 3  # thinning happens at three times the resolution, so that the line is not a staircase
 _CHUNK = 500
@@ -40,8 +42,8 @@ _HALF_STEPS = _deletions()
 _AROUND = ((0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0))  # north, then clockwise, in a padded picture
 
 
-def thin(masks: Tensor) -> Tensor:
-    """The middle lines of ink masks ``(N, H, W)`` uint8, 0 or 1: one pixel wide, connected as the ink was."""
+def thin_masks(masks: Tensor) -> Tensor:
+    """Thin ink masks ``(N, H, W)`` uint8, 0 or 1, to middle lines one pixel wide, connected as the ink was."""
     masks = masks.clone()
     height, width = masks.shape[-2:]
     changed = True
@@ -59,18 +61,18 @@ def thin(masks: Tensor) -> Tensor:
     return masks
 
 
-def middle_lines(images: Tensor) -> list[NDArray[np.float64]]:
-    """Points ``(points, 2)`` x and y on the middle lines of digits ``(N, 1, H, W)`` uint8, in pixels times three."""
+def find_middle_lines(images: Tensor) -> list[NDArray[np.float64]]:
+    """Find points ``(points, 2)``, x and y in thirds of a pixel, on the middle lines of images ``(N, 1, H, W)``."""
     lines = []
     for part in images.split(_CHUNK):
         finer = functional.interpolate(part.float(), scale_factor=_FINER, mode="bicubic", align_corners=False)
-        skeletons = thin((finer[:, 0] > 127).to(torch.uint8)).numpy()
+        skeletons = thin_masks((finer[:, 0] > 127).to(torch.uint8)).numpy()
         lines += [np.argwhere(skeleton)[:, ::-1].astype(np.float64) for skeleton in skeletons]
     return lines
 
 
 def redraw_with_pen(split: Split, n: int, seed: int) -> Split:
-    """Write ``n`` digits of a split again with the pens of a pad.
+    """Redraw ``n`` digits of a split with the pens of a pad.
 
     Args:
         split: images ``(N, 1, 28, 28)`` uint8, white on black.
@@ -80,13 +82,13 @@ def redraw_with_pen(split: Split, n: int, seed: int) -> Split:
     Returns:
         Images ``(n, 1, 28, 28)`` uint8 and their labels.
     """
-    rng, hand = np.random.default_rng([seed, 5]), PenVariation()
+    rng, variation = np.random.default_rng([seed, 5]), PenVariation()
     chosen = split.take(np.sort(rng.permutation(len(split))[:n]))
     images = torch.zeros_like(chosen.images)
-    for i, points in enumerate(middle_lines(chosen.images)):
-        pen, fill = rng.uniform(*hand.pen), rng.uniform(*hand.fill)
+    for i, points in enumerate(find_middle_lines(chosen.images)):
+        pen, fill = rng.uniform(*variation.pen), rng.uniform(*variation.fill)
         if len(points) > 1:
-            field = to_field([points], pen, fill, dotted=True)
+            field = draw_in_frame([points], pen, fill, dotted=True)
             images[i, 0] = torch.from_numpy((field * 255 + 0.5).astype(np.uint8))
     keep = torch.nonzero(images.flatten(1).any(dim=1))[:, 0]
     return Split(images[keep], chosen.labels[keep])

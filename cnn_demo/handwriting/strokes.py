@@ -1,7 +1,7 @@
-"""Synthetic pen drawings of digits, made as a pad makes them and prepared as a drawing is.
+"""Synthetic digits: pen strokes as on the pad of the Draw page, prepared as a drawing is.
 
 A style from ``skeletons`` is bent, slanted, shaken and resampled, drawn with a round pen of constant width, and brought
-into MNIST's frame by the same functions as a visitor's drawing (``ink.fit_box`` and ``ink.center_in_field``).
+into MNIST's frame by the same functions as a visitor's drawing (see ``mnist_frame``).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from cnn_demo.datasets.splits import Split
-from cnn_demo.handwriting import ink as inks
-from cnn_demo.handwriting.skeletons import SHAPES, Path, RandomStream, Shape
+from cnn_demo.handwriting.mnist_frame import FAINT, FIELD, center_in_field, find_bounds, fit_box
 from cnn_demo.handwriting.skeletons.outliers import PURPOSES, Purpose, draw_outlier
-from cnn_demo.handwriting.skeletons.pen import curve
+from cnn_demo.handwriting.skeletons.pen import DigitStyle, PenPath, RandomStream, curve
+from cnn_demo.handwriting.skeletons.styles import choose_style, list_styles
 
 PAD = 280
 
@@ -32,17 +32,16 @@ class PenVariation:
         turn: standard deviation of the rotation, in degrees.
         width: standard deviation of the logarithm of the width.
         bend: amplitude of smooth waves across the whole digit.
-        shake: amplitude of smooth waves along the pen's way.
+        shake: amplitude of smooth waves along the path.
         lift: standard deviation of the misplacement of each stroke.
-        points: fewest and most points a drawing is resampled to, spaced evenly along the pen's way. The logarithm of
+        points: fewest and most points a drawing is resampled to, spaced evenly along the path. The logarithm of
             their number is uniform, since a few points less matter only where there are few.
-        resampled: how often that happens; else the points stay as dense as drawn.
-        few: how often a drawing is resampled to at most twelve points, besides.
-        smoothed: how often the pen goes from point to point in a smooth curve, as the pad draws it, and not straight.
-        dragged: how often the pen is not lifted between strokes.
-        joined: the same where the drawing is resampled to at most twelve points: who records so few points rarely
-            records where the pen was lifted.
-        ticked: how often a stroke begins or ends with a tick.
+        resampled: part of the drawings that are resampled; the others keep their dense points.
+        few: part of the drawings that are resampled to at most twelve points, in addition.
+        smoothed: part of the resampled drawings in which a smooth curve joins the points, as on the pad.
+        dragged: part of the drawings in which the pen is not lifted between strokes.
+        joined: the same for drawings of at most twelve points: such recordings rarely tell where the pen was lifted.
+        ticked: part of the strokes that begin or end with a tick.
         pen: thinnest and thickest pen on a pad of 280 pixels.
         fill: smallest and largest part of the pad that the longer side of the digit takes.
     """
@@ -64,73 +63,72 @@ class PenVariation:
     fill: tuple[float, float] = (0.3, 0.9)
 
 
-HELD_OUT_HAND = PenVariation(slant=(0.15, 0.33), turn=9.0, width=0.3, bend=0.045, shake=0.016, lift=0.03)
+_FEW = 12  # points of a drawing that count as few
+
+HELD_OUT_VARIATION = PenVariation(slant=(0.15, 0.33), turn=9.0, width=0.3, bend=0.045, shake=0.016, lift=0.03)
 
 
-def write(shape: Shape, hand: PenVariation, dice: RandomStream) -> list[Path]:
-    """One digit as pen paths ``(points, 2)``, about 1 high, in no particular place."""
-    return deform_paths(shape.draw(dice), hand, dice)
+def write_digit(style: DigitStyle, variation: PenVariation, stream: RandomStream) -> list[PenPath]:
+    """Write one digit as pen paths ``(points, 2)``, about 1 high, in no particular place."""
+    return deform_paths(style.draw(stream), variation, stream)
 
 
-def deform_paths(paths: list[Path], hand: PenVariation, dice: RandomStream) -> list[Path]:
-    """Bend, shake, slant and resample paths as a hand would."""
-    total = _points(hand, dice)
-    if dice.chance(hand.joined if 0 < total <= _FEW else hand.dragged):
+def deform_paths(paths: list[PenPath], variation: PenVariation, stream: RandomStream) -> list[PenPath]:
+    """Bend, shake, slant and resample paths at random, as far as a variation allows."""
+    total = _choose_point_count(variation, stream)
+    if stream.chance(variation.joined if 0 < total <= _FEW else variation.dragged):
         paths = [np.concatenate(paths)]
-    paths = [_even(path, _density(path)) for path in paths]
-    rng = dice.rng
-    paths = [path + rng.normal(0, hand.lift, 2) + _wave(len(path), hand.shake, rng) for path in paths]
+    paths = [_resample(path, _dense_count(path)) for path in paths]
+    rng = stream.rng
+    paths = [path + rng.normal(0, variation.lift, 2) + _random_wave(len(path), variation.shake, rng) for path in paths]
     sizes = np.cumsum([len(path) for path in paths])[:-1]
     every = np.concatenate(paths)
-    every = every + _bend(every, hand.bend, rng)
-    shear = np.clip(rng.normal(*hand.slant), -0.5, 0.95)
-    angle = np.radians(np.clip(rng.normal(0, hand.turn), -22, 22))
-    stretch = np.exp(rng.normal(0, hand.width))
+    every = every + _random_bend(every, variation.bend, rng)
+    shear = np.clip(rng.normal(*variation.slant), -0.5, 0.95)
+    angle = np.radians(np.clip(rng.normal(0, variation.turn), -22, 22))
+    stretch = np.exp(rng.normal(0, variation.width))
     affine = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.array(
         [[stretch, -shear], [0, 1]]
     )
     paths = np.split(every @ affine.T, sizes)
     if total:
-        lengths = [_length(path) for path in paths]
+        lengths = [_measure_length(path) for path in paths]
         paths = [
-            _even(path, max(2, round(total * own / max(sum(lengths), 1e-9))))
+            _resample(path, max(2, round(total * own / max(sum(lengths), 1e-9))))
             for path, own in zip(paths, lengths, strict=True)
         ]
-        if dice.chance(hand.smoothed):
+        if stream.chance(variation.smoothed):
             paths = [curve(path) for path in paths]
-    return [_tick(path, dice) if dice.chance(hand.ticked) else path for path in paths]
+    return [_add_tick(path, stream) if stream.chance(variation.ticked) else path for path in paths]
 
 
-_FEW = 12
-
-
-def _points(hand: PenVariation, dice: RandomStream) -> int:
+def _choose_point_count(variation: PenVariation, stream: RandomStream) -> int:
     """How many points a drawing is resampled to; 0 where it is not."""
-    if dice.chance(hand.few):
-        low, high = hand.points[0], min(_FEW, hand.points[1])
-    elif dice.chance(hand.resampled):
-        low, high = hand.points
+    if stream.chance(variation.few):
+        low, high = variation.points[0], min(_FEW, variation.points[1])
+    elif stream.chance(variation.resampled):
+        low, high = variation.points
     else:
         return 0
-    return int(np.exp(dice.u(np.log(low), np.log(high + 1))) + 1e-9)
+    return int(np.exp(stream.u(np.log(low), np.log(high + 1))) + 1e-9)
 
 
-def _length(path: Path) -> float:
+def _measure_length(path: PenPath) -> float:
     return float(np.hypot(*np.diff(path, axis=0).T).sum())
 
 
-def _density(path: Path) -> int:
-    return max(4, int(_length(path) * 18))
+def _dense_count(path: PenPath) -> int:
+    return max(4, int(_measure_length(path) * 18))
 
 
-def _even(path: Path, count: int) -> Path:
+def _resample(path: PenPath, count: int) -> PenPath:
     """``count`` points, evenly spaced along the path."""
     along = np.concatenate([[0], np.hypot(*np.diff(path, axis=0).T).cumsum()])
     at = np.linspace(0, along[-1], count)
     return np.stack([np.interp(at, along, path[:, 0]), np.interp(at, along, path[:, 1])], axis=1)
 
 
-def _wave(count: int, size: float, rng: np.random.Generator) -> Path:
+def _random_wave(count: int, size: float, rng: np.random.Generator) -> PenPath:
     """A smooth random displacement along a path: four sine waves a coordinate, ``(count, 2)``."""
     t = np.linspace(0, 1, count)[:, None, None]
     turns = rng.uniform(0.5, 5, (1, 4, 2))
@@ -138,7 +136,7 @@ def _wave(count: int, size: float, rng: np.random.Generator) -> Path:
     return waves.sum(axis=1)
 
 
-def _bend(points: Path, size: float, rng: np.random.Generator) -> Path:
+def _random_bend(points: PenPath, size: float, rng: np.random.Generator) -> PenPath:
     """A smooth random displacement of the plane: three plane waves a coordinate, ``(points, 2)``."""
     direction = rng.normal(0, 0.7, (2, 6))
     phase = 2 * np.pi * (points @ direction + rng.random(6))
@@ -146,15 +144,17 @@ def _bend(points: Path, size: float, rng: np.random.Generator) -> Path:
     return np.stack([waves[:, :3].sum(axis=1), waves[:, 3:].sum(axis=1)], axis=1)
 
 
-def _tick(path: Path, dice: RandomStream) -> Path:
-    way = np.array([[dice.u(-0.07, 0.07), dice.u(-0.07, 0.07)]])
-    if dice.chance(0.5):
-        return np.concatenate([path, path[-1:] + way])
-    return np.concatenate([path[:1] + way, path])
+def _add_tick(path: PenPath, stream: RandomStream) -> PenPath:
+    tick = np.array([[stream.u(-0.07, 0.07), stream.u(-0.07, 0.07)]])
+    if stream.chance(0.5):
+        return np.concatenate([path, path[-1:] + tick])
+    return np.concatenate([path[:1] + tick, path])
 
 
-def draw(paths: list[Path], pen: float, size: tuple[int, int], *, dotted: bool = False) -> NDArray[np.float32]:
-    """Ink of a round pen of constant width along paths in pixels: ``(H, W)`` float32, 0 or 1.
+def draw_strokes(
+    paths: list[PenPath], pen: float, size: tuple[int, int], *, dotted: bool = False
+) -> NDArray[np.float32]:
+    """Draw with a round pen of constant width along paths in pixels: ``(H, W)`` float32, 0 or 1.
 
     With ``dotted`` the pen is only set down on each point, for points that lie closer than it is wide, in any order.
     """
@@ -174,14 +174,14 @@ def draw(paths: list[Path], pen: float, size: tuple[int, int], *, dotted: bool =
 _FINE = 160  # longer side of a drawing before it is averaged down to 20: eight by eight samples a pixel
 
 
-def to_field(paths: list[Path], pen: float, fill: float, *, dotted: bool = False) -> NDArray[np.float32]:
-    """What :func:`cnn_demo.drawing.prepare.prepare` makes of a digit on a 280-pixel pad, without painting the pad.
+def draw_in_frame(paths: list[PenPath], pen: float, fill: float, *, dotted: bool = False) -> NDArray[np.float32]:
+    """Draw what :func:`cnn_demo.drawing.prepare.prepare` makes of a digit on a 280-pixel pad, without painting the pad.
 
     Args:
         paths: pen paths in any unit.
         pen: width of the pen in pixels of the pad.
-        fill: longer side of the pen's way as a part of the pad.
-        dotted: see :func:`draw`.
+        fill: longer side of the paths as a part of the pad.
+        dotted: see :func:`draw_strokes`.
 
     Returns:
         ``(28, 28)`` float32 in [0, 1].
@@ -189,72 +189,58 @@ def to_field(paths: list[Path], pen: float, fill: float, *, dotted: bool = False
     every = np.concatenate(paths)
     low, high = every.min(axis=0), every.max(axis=0)
     extent = max(float((high - low).max()), 1e-6)
-    # Way and pen together are scaled to the fine canvas, as the crop of a pad would be.
+    # Paths and pen together are scaled to the fine canvas, as the crop of a pad would be.
     scale = _FINE / (fill * PAD + pen)
     unit = fill * PAD / extent * scale
     placed = [(path - low) * unit + pen * scale / 2 for path in paths]
     wide, tall = ((high - low) * unit + pen * scale).tolist()
-    ink = draw(placed, pen * scale, (int(tall) + 2, int(wide) + 2), dotted=dotted)
-    top, left, bottom, right = inks.bounds(ink, inks.FAINT)
-    return inks.center_in_field(inks.fit_box(ink[top:bottom, left:right]))
+    ink = draw_strokes(placed, pen * scale, (int(tall) + 2, int(wide) + 2), dotted=dotted)
+    top, left, bottom, right = find_bounds(ink, FAINT)
+    return center_in_field(fit_box(ink[top:bottom, left:right]))
 
 
-def picture(paths: list[Path], hand: PenVariation, dice: RandomStream) -> NDArray[np.uint8]:
-    """:func:`to_field` with one of the hand's pens and sizes: ``(28, 28)`` uint8."""
-    return (to_field(paths, dice.u(*hand.pen), dice.u(*hand.fill)) * 255 + 0.5).astype(np.uint8)
+def draw_sample(paths: list[PenPath], variation: PenVariation, stream: RandomStream) -> NDArray[np.uint8]:
+    """:func:`draw_in_frame` with a random pen and size of the variation: ``(28, 28)`` uint8."""
+    return (draw_in_frame(paths, stream.u(*variation.pen), stream.u(*variation.fill)) * 255 + 0.5).astype(np.uint8)
 
 
-def on_pad(paths: list[Path], pen: float, fill: float, dice: RandomStream) -> NDArray[np.uint8]:
-    """A pad picture, white on black, the digit somewhere on it: ``(280, 280)`` uint8."""
+def draw_on_pad(paths: list[PenPath], pen: float, fill: float, stream: RandomStream) -> NDArray[np.uint8]:
+    """A picture of the pad, white on black, the digit at a random place on it: ``(280, 280)`` uint8."""
     every = np.concatenate(paths)
     low, high = every.min(axis=0), every.max(axis=0)
     unit = fill * PAD / max(float((high - low).max()), 1e-6)
     room = np.maximum(PAD - (high - low) * unit - pen, 0)
-    corner = np.array([dice.u(0, 1), dice.u(0, 1)]) * room + np.minimum(pen, PAD - (high - low) * unit) / 2
+    corner = np.array([stream.u(0, 1), stream.u(0, 1)]) * room + np.minimum(pen, PAD - (high - low) * unit) / 2
     fine = 2  # drawn twice as large and averaged: the anti-aliased edge of a browser's canvas
-    ink = draw([((path - low) * unit + corner) * fine for path in paths], pen * fine, (PAD * fine, PAD * fine))
+    ink = draw_strokes([((path - low) * unit + corner) * fine for path in paths], pen * fine, (PAD * fine, PAD * fine))
     return (ink.reshape(PAD, fine, PAD, fine).mean(axis=(1, 3)) * 255 + 0.5).astype(np.uint8)
 
 
-def styles(held_out: bool = False) -> list[list[Shape]]:
-    """The styles of each digit 0..9: those for training, or those kept for validation."""
-    return [[s for s in SHAPES if s.digit == digit and s.held_out == held_out] for digit in range(10)]
-
-
-def choose_shape(shapes: list[Shape], dice: RandomStream) -> Shape:
-    """One of the shapes, by weight."""
-    at = dice.u(0, sum(shape.weight for shape in shapes))
-    for shape in shapes:
-        at -= shape.weight
-        if at < 0:
-            break
-    return shape
-
-
-# The digits that MNIST's writers and others write most differently come twice in a round, 1 three times.
+# In each round of fourteen the digits that people write most differently come twice, 1 three times.
 _TURNS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 4, 7, 1)
 
 
-def synthesize(n: int, seed: int, *, hand: PenVariation | None = None, held_out: bool = False) -> Split:
+def synthesize(n: int, seed: int, *, variation: PenVariation | None = None, held_out: bool = False) -> Split:
     """Draw ``n`` digits in MNIST's frame, the classes in turn; for training 1, 4 and 7 come more often.
 
     Args:
         n: how many.
         seed: equal seeds give equal pictures (on one NumPy and Pillow).
-        hand: how they stray from their styles; None for the usual hand, or :data:`HELD_OUT_HAND` when ``held_out``.
+        variation: how far they stray from their styles; None for the default, which is :data:`HELD_OUT_VARIATION` when
+            ``held_out``.
         held_out: draw the styles that are kept for validation.
 
     Returns:
         Images ``(n, 1, 28, 28)`` uint8 and labels ``(n,)`` int64.
     """
-    dice = RandomStream(np.random.default_rng([seed, int(held_out)]))
-    hand = hand or (HELD_OUT_HAND if held_out else PenVariation())
-    table = styles(held_out)
-    images = np.zeros((n, 1, inks.FIELD, inks.FIELD), dtype=np.uint8)
+    stream = RandomStream(np.random.default_rng([seed, int(held_out)]))
+    variation = variation or (HELD_OUT_VARIATION if held_out else PenVariation())
+    styles = list_styles(held_out)
+    images = np.zeros((n, 1, FIELD, FIELD), dtype=np.uint8)
     labels = np.resize(range(10) if held_out else _TURNS, n)
     for i in range(n):
-        paths = write(choose_shape(table[labels[i]], dice), hand, dice)
-        images[i, 0] = picture(paths, hand, dice)
+        paths = write_digit(choose_style(styles[labels[i]], stream), variation, stream)
+        images[i, 0] = draw_sample(paths, variation, stream)
     return Split(torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
 
 
@@ -264,11 +250,11 @@ def synthesize_outliers(n: int, seed: int, purpose: Purpose) -> Tensor:
     Args:
         n: how many.
         seed: equal seeds give equal pictures.
-        purpose: what they are for; each purpose has signs of its own.
+        purpose: what they are for; no two purposes share a symbol.
     """
-    dice, hand = RandomStream(np.random.default_rng([seed, 2 + PURPOSES.index(purpose)])), PenVariation()
-    images = np.zeros((n, 1, inks.FIELD, inks.FIELD), dtype=np.uint8)
+    stream, variation = RandomStream(np.random.default_rng([seed, 2 + PURPOSES.index(purpose)])), PenVariation()
+    images = np.zeros((n, 1, FIELD, FIELD), dtype=np.uint8)
     for i in range(n):
-        paths = deform_paths(draw_outlier(dice, purpose), hand, dice)
-        images[i, 0] = picture(paths, hand, dice)
+        paths = deform_paths(draw_outlier(stream, purpose), variation, stream)
+        images[i, 0] = draw_sample(paths, variation, stream)
     return torch.from_numpy(images)

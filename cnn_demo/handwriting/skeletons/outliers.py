@@ -1,10 +1,10 @@
-"""Signs that are not one digit: letters, symbols, scribbles, pairs of digits.
+"""Outliers, which are not one digit: letters, symbols, scribbles, pairs of digits.
 
-From some of them a network learns in training that not everything is a digit, from others its calibration learns when
-to say "this does not look like a digit", and on the rest it is measured how often both fail. The three never share one.
+They have three purposes. In training a network learns from some that not everything is a digit; with others its
+calibration learns when to say "this does not look like a digit"; on the rest it is measured how often both fail. No
+letter or symbol serves two purposes.
 
-Letters that are drawn as a digit is (B and 8, I and 1, O and 0, S and 5, Z and 2, and so on) are left out: nobody could
-tell.
+Letters that look like a digit (B and 8, I and 1, O and 0, S and 5, Z and 2, and so on) are left out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from cnn_demo.handwriting.skeletons.pen import SHAPES, Path, RandomStream, arc, curve, join, line
+from cnn_demo.handwriting.skeletons.pen import PenPath, Point, RandomStream, arc, curve, join, line
+from cnn_demo.handwriting.skeletons.styles import STYLES
 
 # Strokes are parted by "|"; "~" in front makes a stroke a smooth curve, else it goes straight from point to point.
 _TRAINING = (
@@ -103,7 +104,7 @@ _MEASURING = (
 )
 
 
-def _sign(text: str) -> list[Path]:
+def _parse_symbol(text: str) -> list[PenPath]:
     paths = []
     for stroke in text.split("|"):
         x_y = [point.split(",") for point in stroke.lstrip("~").split()]
@@ -112,64 +113,67 @@ def _sign(text: str) -> list[Path]:
     return paths
 
 
-def _scribble(dice: RandomStream) -> list[Path]:
-    """A pen that goes to and fro without aim."""
-    count = int(dice.u(8, 28))
-    steps = dice.rng.normal(0, 0.45, (count, 2))
-    way = np.zeros((count, 2))
+def _draw_scribble(stream: RandomStream) -> list[PenPath]:
+    """A pen that moves about at random."""
+    count = int(stream.u(8, 28))
+    steps = stream.rng.normal(0, 0.45, (count, 2))
+    path = np.zeros((count, 2))
     for i in range(1, count):
-        way[i] = 0.75 * way[i - 1] + steps[i]  # pulled back to the middle
-    return [curve([(x, y) for x, y in way.tolist()]) if dice.chance(0.7) else way]
+        path[i] = 0.75 * path[i - 1] + steps[i]  # pulled back to the middle
+    return [curve([(x, y) for x, y in path.tolist()]) if stream.chance(0.7) else path]
 
 
-def _glyph(dice: RandomStream) -> list[Path]:
-    """A sign of nobody's alphabet: lines, bows and curves put together by chance, three or more of them."""
-    spot = lambda: (dice.u(-0.05, 0.75), dice.u(0, 1))
+def _draw_random_symbol(stream: RandomStream) -> list[PenPath]:
+    """A symbol of no alphabet: three to five lines, arcs and curves, placed at random."""
+
+    def point() -> Point:
+        return stream.u(-0.05, 0.75), stream.u(0, 1)
+
     paths = []
-    for _ in range(int(dice.u(3, 6))):
-        kind = dice.u(0, 1)
+    for _ in range(int(stream.u(3, 6))):
+        kind = stream.u(0, 1)
         if kind < 0.45:
-            paths.append(line(spot(), spot()))
+            paths.append(line(point(), point()))
         elif kind < 0.75:
-            paths.append(arc(spot(), (dice.u(0.08, 0.4), dice.u(0.08, 0.4)), dice.u(0, 360), dice.u(90, 380)))
+            paths.append(arc(point(), (stream.u(0.08, 0.4), stream.u(0.08, 0.4)), stream.u(0, 360), stream.u(90, 380)))
         else:
-            paths.append(curve([spot(), spot(), spot()]))
-    if dice.chance(0.3):  # written in one go
+            paths.append(curve([point(), point(), point()]))
+    if stream.chance(0.3):  # without lifting the pen
         return [join(*paths)]
     return paths
 
 
-def _pair(dice: RandomStream, *, held_out: bool) -> list[Path]:
+def _draw_digit_pair(stream: RandomStream, *, held_out: bool) -> list[PenPath]:
     """Two digits side by side or one over the other: only one at a time is read."""
-    own = [shape for shape in SHAPES if shape.held_out == held_out]
-    left, right = (own[int(dice.u(0, len(own)))].draw(dice) for _ in range(2))
-    gap, drop = (dice.u(0.65, 0.95), 0.0) if dice.chance(0.75) else (dice.u(-0.1, 0.1), dice.u(0.75, 1.1))
+    styles = [style for style in STYLES if style.held_out == held_out]
+    left, right = (styles[int(stream.u(0, len(styles)))].draw(stream) for _ in range(2))
+    gap, drop = (stream.u(0.65, 0.95), 0.0) if stream.chance(0.75) else (stream.u(-0.1, 0.1), stream.u(0.75, 1.1))
     return [*left, *(path + np.array([[gap, drop]]) for path in right)]
 
 
 Purpose = Literal["training", "calibration", "measuring"]
-TABLES: dict[Purpose, tuple[str, ...]] = {
+SYMBOLS: dict[Purpose, tuple[str, ...]] = {
     "training": _TRAINING,
     "calibration": _CALIBRATION,
     "measuring": _MEASURING,
 }
-PURPOSES = tuple(TABLES)
+PURPOSES = tuple(SYMBOLS)
 
 
-def draw_outlier(dice: RandomStream, purpose: Purpose) -> list[Path]:
+def draw_outlier(stream: RandomStream, purpose: Purpose) -> list[PenPath]:
     """A letter or symbol, one time in five a scribble, one time in ten a pair of digits, as pen paths.
 
     Args:
-        dice: where chance comes from.
+        stream: the random numbers.
         purpose: whose letters and symbols; pairs of digits for measuring have the styles kept for validation. For
-            training four in ten are put together by chance: a network that had seen only letters would know letters.
+            training four in ten are random symbols: a network that had seen only letters would learn just letters.
     """
-    which = dice.u(0, 1)
-    if which < 0.2:
-        return _scribble(dice)
-    if which < 0.3:
-        return _pair(dice, held_out=purpose == "measuring")
-    if purpose == "training" and which < 0.7:
-        return _glyph(dice)
-    table = TABLES[purpose]
-    return _sign(table[int(dice.u(0, len(table)))])
+    kind = stream.u(0, 1)
+    if kind < 0.2:
+        return _draw_scribble(stream)
+    if kind < 0.3:
+        return _draw_digit_pair(stream, held_out=purpose == "measuring")
+    if purpose == "training" and kind < 0.7:
+        return _draw_random_symbol(stream)
+    table = SYMBOLS[purpose]
+    return _parse_symbol(table[int(stream.u(0, len(table)))])

@@ -1,7 +1,7 @@
-"""What skeletons are made of: dice, lines, curves, arcs, and the table of styles.
+"""What skeletons are made of: random numbers, lines, curves, arcs, and tables of styles.
 
 Coordinates: x to the right, y down, a digit about 1 high and 0.6 wide. A path is ``(points, 2)``; a digit is a list of
-paths, the pen being lifted between them.
+paths, and the pen is lifted between them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Path = NDArray[np.float64]
+PenPath = NDArray[np.float64]
 Point = tuple[float, float]
 
 
 class RandomStream:
-    """Uniform numbers one by one, drawn from a generator in blocks, which is far cheaper than one call each."""
+    """Uniform numbers one by one; drawing them from the generator in blocks is far cheaper than one call each."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -34,46 +34,46 @@ class RandomStream:
         return self.u(0, 1) < probability
 
 
-Style = Callable[[RandomStream], list[Path]]
+DrawStyle = Callable[[RandomStream], list[PenPath]]
 
 
 @dataclass(frozen=True)
-class Shape:
+class DigitStyle:
     """One way of writing a digit: how to draw it, how often, and whether it is kept for validation."""
 
     digit: int
-    draw: Style
+    draw: DrawStyle
     weight: float
     held_out: bool
 
 
-SHAPES: list[Shape] = []
+class StyleTable(list[DigitStyle]):
+    """Styles in the order in which they were added; equal seeds draw equal digits only in an equal order."""
 
+    def add(self, digit: int, weight: float, held_out: bool = False) -> Callable[[DrawStyle], DrawStyle]:
+        """Decorate a function that draws a digit, to add it to the table."""
 
-def style(digit: int, weight: float, held_out: bool = False) -> Callable[[Style], Style]:
-    """Decorate a function that draws a digit, so that :data:`SHAPES` has it."""
+        def add_function(draw: DrawStyle) -> DrawStyle:
+            self.append(DigitStyle(digit, draw, weight, held_out))
+            return draw
 
-    def add(draw: Style) -> Style:
-        SHAPES.append(Shape(digit, draw, weight, held_out))
-        return draw
-
-    return add
+        return add_function
 
 
 _STEPS = 7
 
 
-def _catmull_rom() -> NDArray[np.float64]:
+def _catmull_rom_weights() -> NDArray[np.float64]:
     t = np.arange(_STEPS) / _STEPS
     powers = np.stack([np.ones_like(t), t, t**2, t**3], axis=1)  # (steps, 4)
     basis = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
     return powers @ basis
 
 
-_WEIGHTS = _catmull_rom()
+_WEIGHTS = _catmull_rom_weights()
 
 
-def curve(points: Iterable[Point]) -> Path:
+def curve(points: Iterable[Point]) -> PenPath:
     """A smooth path through the points (uniform Catmull-Rom spline)."""
     p = np.array(list(points), dtype=np.float64)
     padded = np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
@@ -81,17 +81,17 @@ def curve(points: Iterable[Point]) -> Path:
     return np.concatenate([(_WEIGHTS @ windows).reshape(-1, 2), p[-1:]])
 
 
-def line(*points: Point) -> Path:
+def line(*points: Point) -> PenPath:
     """Straight from point to point."""
     return np.array(points, dtype=np.float64)
 
 
-def join(*paths: Path) -> Path:
+def join(*paths: PenPath) -> PenPath:
     """One path without lifting the pen, with a corner at each joint."""
     return np.concatenate(paths)
 
 
-def arc(center: Point, radii: Point, start: float, sweep: float, drift: float = 1.0) -> Path:
+def arc(center: Point, radii: Point, start: float, sweep: float, drift: float = 1.0) -> PenPath:
     """Part of an ellipse; angles in degrees, 0 to the right, 90 down; the radius ends ``drift`` times as large."""
     count = max(int(abs(sweep) / 14), 2)
     angle = np.radians(start + np.linspace(0, sweep, count + 1))

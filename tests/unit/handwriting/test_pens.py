@@ -10,14 +10,14 @@ import torch
 
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.drawing.prepare import prepare
-from cnn_demo.handwriting.pens import draw_recordings, pen_path, recordings
-from cnn_demo.handwriting.skeletons import RandomStream
-from cnn_demo.handwriting.strokes import on_pad, to_field
+from cnn_demo.handwriting.pens import draw_recordings, load_recordings, trace_recording
+from cnn_demo.handwriting.skeletons.pen import RandomStream
+from cnn_demo.handwriting.strokes import draw_in_frame, draw_on_pad
 from scripts.make_pens import TEST_COUNTS, TEST_ROWS, TRAIN_COUNTS, read_keel
 
 
 def test_the_thirty_writers_digits_ship() -> None:
-    points, labels = recordings()
+    points, labels = load_recordings()
     assert points.shape == (7494, 8, 2)
     assert np.bincount(labels).tolist() == list(TRAIN_COUNTS)  # UCI's own figures of its training file
     # The first row of UCI's training file.
@@ -28,21 +28,21 @@ def test_the_thirty_writers_digits_ship() -> None:
 
 def test_a_recording_by_hand() -> None:
     points = np.array([[0, 100], [100, 100], [50, 0], [50, 0], [50, 0], [50, 0], [50, 0], [50, 0]], dtype=np.uint8)
-    way = pen_path(points, 0.6, smooth=False)
-    np.testing.assert_allclose(way[:3], [[0, -1], [0.6, -1], [0.3, 0]])
-    smooth = pen_path(points, 0.6, smooth=True)
+    path = trace_recording(points, 0.6, smooth=False)
+    np.testing.assert_allclose(path[:3], [[0, -1], [0.6, -1], [0.3, 0]])
+    smooth = trace_recording(points, 0.6, smooth=True)
     assert len(smooth) > 40
-    assert all(np.abs(smooth - point).sum(axis=1).min() < 1e-9 for point in way)
+    assert all(np.abs(smooth - point).sum(axis=1).min() < 1e-9 for point in path)
 
 
 def test_drawing_comes_out_as_a_pad_would_give_it() -> None:
-    points, _ = recordings()
-    dice, mnist = RandomStream(np.random.default_rng(1)), get_spec("mnist")
+    points, _ = load_recordings()
+    stream, mnist = RandomStream(np.random.default_rng(1)), get_spec("mnist")
     likeness = []
     for at in range(20):
-        way = pen_path(points[at], 0.7, smooth=True)
-        pad = prepare(on_pad([way], 16, 0.6, dice), mnist).stages[-1].image
-        short = to_field([way], 16, 0.6)
+        path = trace_recording(points[at], 0.7, smooth=True)
+        pad = prepare(draw_on_pad([path], 16, 0.6, stream), mnist).stages[-1].image
+        short = draw_in_frame([path], 16, 0.6)
         shifted = [np.roll(short, (dy, dx), (0, 1)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
         norm = np.sqrt((short**2).sum() * (pad**2).sum())
         likeness.append(max(float((s * pad).sum() / norm) for s in shifted))

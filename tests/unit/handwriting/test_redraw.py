@@ -1,4 +1,4 @@
-"""Thinning and writing again: topology and geometry as oracles."""
+"""Thinning and redrawing: topology and geometry as oracles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from cnn_demo.datasets.load import load_dataset
-from cnn_demo.handwriting.redraw import middle_lines, redraw_with_pen, thin
+from cnn_demo.handwriting.redraw import find_middle_lines, redraw_with_pen, thin_masks
 
 
 def pieces(mask: np.ndarray, diagonal: bool) -> int:
@@ -41,7 +41,7 @@ def masks() -> torch.Tensor:
 
 
 def test_thin_lines_have_the_topology_of_the_ink(masks: torch.Tensor) -> None:
-    for before, after in zip(masks.numpy(), thin(masks).numpy(), strict=True):
+    for before, after in zip(masks.numpy(), thin_masks(masks).numpy(), strict=True):
         assert ((after == 1) <= (before == 1)).all()
         assert pieces(after, True) == pieces(before, True)
         assert pieces(np.pad(after, 1) == 0, False) == pieces(np.pad(before, 1) == 0, False)
@@ -53,7 +53,7 @@ def test_thin_lines_have_the_topology_of_the_ink(masks: torch.Tensor) -> None:
 def test_a_bar_becomes_its_middle(width: int) -> None:
     mask = torch.zeros(1, 30, 60, dtype=torch.uint8)
     mask[0, 10 : 10 + width, 8:50] = 1
-    rows = np.nonzero(thin(mask)[0].numpy())[0]
+    rows = np.nonzero(thin_masks(mask)[0].numpy())[0]
     assert abs(np.median(rows) - (10 + (width - 1) / 2)) <= 0.5
     assert len(rows) > 42 - width - 2
 
@@ -61,17 +61,17 @@ def test_a_bar_becomes_its_middle(width: int) -> None:
 def test_slanting_lines_of_two_pixels_survive() -> None:
     y, x = np.mgrid[:40, :40]
     mask = torch.from_numpy((np.abs(y - x) <= 1).astype(np.uint8))[None]
-    assert thin(mask).sum() >= 36
+    assert thin_masks(mask).sum() >= 36
 
 
 def test_middle_lines_run_inside_the_ink() -> None:
     images = load_dataset("mnist-mini").test.images[:20]
-    for image, points in zip(images, middle_lines(images), strict=True):
+    for image, points in zip(images, find_middle_lines(images), strict=True):
         x, y = (points / 3).astype(int).T
         assert image[0, y, x].float().mean() > 150
 
 
-def test_reink_keeps_digits_and_labels() -> None:
+def test_redrawing_keeps_digits_and_labels() -> None:
     split = load_dataset("mnist-mini").test
     first = redraw_with_pen(split, 40, 1)
     assert len(first) == 40
