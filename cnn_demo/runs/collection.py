@@ -109,14 +109,15 @@ class Collection:
         number = f"{int(now * 1000):013d}-{''.join(secrets.choice(_ALPHABET) for _ in range(6))}"
         entry = Entry(number, label, spec.classes[label], classes_of(spec), predicted, network, now)
         self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self.folder / f".{entry.id}.png"
+        draft, final = self.folder / f".{entry.id}.png", self.picture_path(entry.id)
         try:
             draft.write_bytes(png_bytes(picture))
             with self._lock():
-                os.replace(draft, self.picture_path(entry.id))
+                os.replace(draft, final)
                 self._append(entry)
         except BaseException:
             draft.unlink(missing_ok=True)
+            final.unlink(missing_ok=True)
             raise
         return entry
 
@@ -152,9 +153,11 @@ class Collection:
         if not self.folder.is_dir():
             return
         with self._lock():
-            kept = [entry for entry in self._rows() if entry.id != entry_id]
-            self._write(kept)
-            path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)  # first: a line without a picture is left out, and this works on a full disk
+            try:
+                self._write([entry for entry in self._rows() if entry.id != entry_id])
+            except OSError:
+                (self.folder / INDEX).touch()  # the line stays; whoever asks version() must still see the change
 
     def clear(self) -> None:
         """Forget all drawings."""
@@ -213,21 +216,48 @@ class Collection:
             return []
 
     def _append(self, entry: Entry) -> None:
+        """Add a line. It is written whole or, where the disk is full, not at all."""
         path = self.folder / INDEX
-        fresh = not path.exists()
-        with path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            if fresh:
-                writer.writerow(_COLUMNS)
-            writer.writerow(astuple(entry))
+        self._mend()
+        size = path.stat().st_size if path.exists() else 0
+        try:
+            with path.open("a", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file)
+                if not size:
+                    writer.writerow(_COLUMNS)
+                writer.writerow(astuple(entry))
+        except OSError:
+            os.truncate(path, size)
+            raise
+
+    def _mend(self) -> None:
+        """End a last line that a crash has torn: keep it where it is complete, else cut it off.
+
+        Left as it is, it would take the next line with it.
+        """
+        path = self.folder / INDEX
+        content = path.read_bytes() if path.exists() else b""
+        if not content or content.endswith(b"\n"):
+            return
+        whole, line_end, torn = content.rpartition(b"\n")
+        values = next(csv.reader([torn.decode("utf-8", "replace")]))
+        if _entry(dict(zip(_COLUMNS, values, strict=False))) is not None:
+            with path.open("ab") as file:
+                file.write(b"\r\n")
+        else:
+            os.truncate(path, len(whole + line_end))
 
     def _write(self, entries: list[Entry]) -> None:
         draft = self.folder / f".{INDEX}"
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(_COLUMNS)
-            writer.writerows(astuple(entry) for entry in entries)
-        os.replace(draft, self.folder / INDEX)
+        try:
+            with draft.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(_COLUMNS)
+                writer.writerows(astuple(entry) for entry in entries)
+            os.replace(draft, self.folder / INDEX)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
 
 
 def _entry(row: dict[str, str]) -> Entry | None:
