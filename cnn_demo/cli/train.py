@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import signal
 import sys
 import time
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from cnn_demo.runs.records import Run
     from cnn_demo.runs.store import Store
     from cnn_demo.training.events import Event
+
+_LOOKS_FOR_THE_DEAD = 10  # looks at the queue from one search for dead processes to the next: about two seconds
 
 
 def add_parser(subparsers: Any) -> None:
@@ -76,34 +79,43 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train_here(store: Store, config: TrainConfig, args: argparse.Namespace) -> Run:
+    from cnn_demo.runs import launcher
     from cnn_demo.runs.recorder import claim_own
     from cnn_demo.runs.worker import execute
     from cnn_demo.training.device import available_devices
 
     run_id = store.new_id()
     store.folder(run_id).mkdir(parents=True)
-    with store.lock(run_id), _Bar(config, enabled=sys.stderr.isatty()) as bar, _interruptible() as interrupted:
+    with (
+        launcher.watched(store),
+        store.lock(run_id),
+        _Bar(config, enabled=sys.stderr.isatty()) as bar,
+        _interruptible() as interrupted,
+    ):
         store.create(config, name=args.name, owned=True, run_id=run_id)
         say(f"run {run_id}", args)
         sys.stdout.flush()
-        devices, told = available_devices(), False
+        devices = available_devices()
 
         def listen(event: Event) -> None:
             bar.show(event)
             if interrupted:
                 store.stop(run_id)
 
-        while (claimed := claim_own(store, devices, run_id)) is None:
-            if store.get(run_id).state.ended or interrupted:
-                return store.stop(run_id)
-            if not told:
-                print(
-                    f"waiting: another run is using the device (position {store.get(run_id).queue_position})",
-                    file=sys.stderr,
-                )
-                told = True
+        for look in itertools.count():
+            claimed = claim_own(store, devices, run_id)
+            if claimed is not None:
+                return execute(store, claimed, listen)
+            waiting = store.get(run_id)
+            if waiting.state.ended or interrupted:
+                break
+            if look == 0:
+                position = waiting.queue_position
+                print(f"waiting: another run is using the device (position {position})", file=sys.stderr)
+            if look % _LOOKS_FOR_THE_DEAD == 1:
+                store.list()  # finds a dead process that still seems to hold the device
             time.sleep(0.2)
-        return execute(store, claimed, listen)
+        return store.stop(run_id)
 
 
 @contextmanager

@@ -1,4 +1,9 @@
-"""Starts worker processes that outlive whoever started them. Imports no torch."""
+"""Starts worker processes that outlive whoever started them, and keeps the queue moving. Imports no torch.
+
+Three kinds of process work through the queue: workers, ``train`` on the command line, and a watchdog beside each of
+them. The watchdog (``cnn_demo.runs.watchdog``) starts the next worker when its process has ended, however it ended, so
+the queue moves on though nobody looks at a page.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,10 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock, Timeout
 
@@ -17,8 +25,10 @@ from cnn_demo.settings.config import TrainConfig
 
 # A worker that has not shown itself after this long will not come any more.
 _GRACE_SECONDS = 20.0
+_GATE_SECONDS = 10.0
 _MAX_ATTEMPTS = 3
 _LOG_BYTES = 1_000_000
+TOOK_RUN = b"r"
 
 
 def launch(store: Store, config: TrainConfig, token: str | None = None, name: str = "") -> Run:
@@ -27,7 +37,7 @@ def launch(store: Store, config: TrainConfig, token: str | None = None, name: st
     Args:
         store: the run store.
         config: what to train.
-        token: names the wish; the same token launches once however often it is said.
+        token: names the request; the same token launches once however often it is said.
         name: for people.
     """
     run = store.create(config, token=token, name=name)
@@ -45,7 +55,7 @@ def ensure_worker(store: Store, *, even_without_work: bool = False) -> bool:
     """Start a standby worker unless one is there or on its way.
 
     A worker that dies before it takes a run is replaced, but not for ever: after three the run at the head of the
-    queue is failed with the end of the worker's log.
+    queue is failed with the end of the worker's log, and the next run has its turn.
 
     Returns:
         Whether a process was started.
@@ -54,60 +64,128 @@ def ensure_worker(store: Store, *, even_without_work: bool = False) -> bool:
         return False
     if standby_alive(store) or not queue.take_turn(store, "spawn", _GRACE_SECONDS):
         return False
-    if queue.count_attempt(store) > _MAX_ATTEMPTS:
+    while (attempts := queue.count_attempt(store)) > _MAX_ATTEMPTS:
         detail = _tail(store.home / "worker.log")
         queue.fail_head(store, "import", "the training process died before it could start", detail)
+    if not attempts and not even_without_work:
+        forget_spawn(store)
         return False
     _spawn(store)
     return True
 
 
-def standby_lock(store: Store) -> FileLock:
-    """The lock that the standby worker holds while it waits."""
-    return FileLock(store.home / "standby.lock", timeout=0, thread_local=False)
+def hand_over(store: Store) -> None:
+    """Keep the queue moving: record which workers have died, and start one for the runs that wait."""
+    store.list()  # finds the dead
+    ensure_worker(store)
+
+
+# -- the standby worker ------------------------------------------------------------------------------------------------
+
+
+def take_standby_lock(store: Store) -> FileLock | None:
+    """Become the standby worker: the lock that it holds while it waits, or None where there is a standby already."""
+    lock = _standby_lock(store)
+    with _gate(store):
+        try:
+            lock.acquire()
+        except Timeout:
+            return None
+    return lock
 
 
 def standby_alive(store: Store) -> bool:
     """Whether a worker is waiting for the next run."""
-    try:
-        with standby_lock(store):
-            return False
-    except Timeout:
-        return True
+    with _gate(store):
+        try:
+            with _standby_lock(store):
+                return False
+        except Timeout:
+            return True
 
 
 def forget_spawn(store: Store) -> None:
-    """Said by a worker that has taken a run: the next may be started at once."""
+    """Said by a worker that has taken a run, or leaves without one: the next may be started at once."""
     queue.end_turn(store, "spawn")
 
 
+def _standby_lock(store: Store) -> FileLock:
+    return FileLock(store.home / "standby.lock", timeout=0, thread_local=False)
+
+
+@contextmanager
+def _gate(store: Store) -> Iterator[None]:
+    """Held by whoever touches the standby lock.
+
+    To see whether somebody holds a lock one must take it for a moment. Without the gate a worker that comes in this
+    moment would find the lock taken, believe that there is a standby already, and leave.
+    """
+    with FileLock(store.home / "standby.gate", timeout=_GATE_SECONDS, poll_interval=0.002):
+        yield
+
+
+# -- processes ---------------------------------------------------------------------------------------------------------
+
+
 def _spawn(store: Store) -> None:
-    path = store.home / "worker.log"
+    path = _log(store)
     if path.exists() and path.stat().st_size > _LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
-    root = Path(__file__).resolve().parents[2]  # importable also where the package was not installed
-    env = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")])),
-    }
-    command = [sys.executable, "-m", "cnn_demo.runs.worker", "--home", str(store.home)]
     with path.open("ab") as log:
         log.write(f"--- worker started {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
         log.flush()
-        # A session of its own: neither Ctrl-C nor the end of the server reaches it.
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=env,
-        )
+        # The worker holds the pipe as its standard input. Its end, even by kill -9, is the end of the pipe.
+        with _watchdog(store) as pipe:
+            _start(["cnn_demo.runs.worker", "--home", str(store.home)], stdin=pipe, log=log)
+
+
+@contextmanager
+def watched(store: Store) -> Iterator[None]:
+    """When this process leaves the block, or dies in it, a watchdog hands the queue over."""
+    with _watchdog(store) as pipe:
+        with suppress(OSError):  # it died at once: so be it
+            pipe.write(TOOK_RUN)
+        yield
+
+
+@contextmanager
+def _watchdog(store: Store) -> Iterator[IO[bytes]]:
+    """Start a watchdog; it acts when nobody holds the pipe any more."""
+    reading, writing = os.pipe()
+    try:
+        with _log(store).open("ab") as log:
+            _start(["cnn_demo.runs.watchdog", str(store.home)], stdin=reading, log=log)
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
+        os.close(reading)
+    with open(writing, "wb", buffering=0) as pipe:
+        yield pipe
+
+
+def _start(module: list[str], stdin: int | IO[bytes], log: IO[bytes]) -> None:
+    root = str(Path(__file__).resolve().parents[2])  # importable also where the package was not installed
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *(path for path in paths if path not in ("", root))])}
+    # A session of its own: neither Ctrl-C nor the end of the server reaches it.
+    child = subprocess.Popen(
+        [sys.executable, "-m", *module],
+        stdin=stdin,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env=env,
+    )
     _children.append(child)
     _children[:] = [c for c in _children if c.poll() is None]  # reap the dead, so that none stays a zombie
 
 
 _children: list[subprocess.Popen[bytes]] = []
+
+
+def _log(store: Store) -> Path:
+    return store.home / "worker.log"
 
 
 def _tail(path: Path, size: int = 4000) -> str:

@@ -1,14 +1,14 @@
 """The training process: waits for a run, trains it, ends.
 
 ``python -m cnn_demo.runs.worker`` imports torch at once and then waits for the queue, so that the next click on
-"train" starts in
-no time. It trains exactly one run: a fresh process for each gives all memory back and keeps one run's fate from
-another's.
+"train" starts in no time. It trains exactly one run: a fresh process for each gives all memory back, and what breaks
+one run cannot break another.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import faulthandler
 import logging
@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from cnn_demo.runs import launcher, queue
 from cnn_demo.runs.records import Run, RunState
@@ -214,13 +214,17 @@ def _last_intact(store: Store, run: Run, recorder: Any) -> Snapshot | None:
     return None
 
 
-def wait_and_work(store: Store, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Be the standby: hold the standby lock, wait for a run, train it; end after it, or when idle for too long."""
-    standby = launcher.standby_lock(store)
-    try:
-        standby.acquire()
-    except Timeout:
-        return  # there is one already
+def wait_and_work(store: Store, idle_seconds: float = IDLE_SECONDS, pipe: int | None = None) -> None:
+    """Be the standby: hold the standby lock, wait for a run, train it; end after it, or when idle for too long.
+
+    Args:
+        store: the run store.
+        idle_seconds: how long to wait for a run.
+        pipe: file descriptor of this worker's watchdog, which is told that a run was taken.
+    """
+    standby = launcher.take_standby_lock(store)
+    if standby is None:
+        return
     try:
         claimed = _await_claim(store, idle_seconds)
     finally:
@@ -229,13 +233,15 @@ def wait_and_work(store: Store, idle_seconds: float = IDLE_SECONDS) -> None:
         return
     run, lock = claimed
     launcher.forget_spawn(store)
+    if pipe is not None:
+        with contextlib.suppress(OSError):  # the watchdog is gone, or a person started this worker
+            os.write(pipe, launcher.TOOK_RUN)
     try:
         _log_into(store.folder(run.id) / "worker.log")
         execute(store, run)
     finally:
         lock.release()
-    if queue.count_queued(store):
-        launcher.ensure_worker(store)
+    launcher.hand_over(store)  # the watchdog does it as well, but it may be gone
 
 
 def _log_into(path: Path) -> None:
@@ -295,6 +301,15 @@ def _await_claim(store: Store, idle_seconds: float) -> tuple[Run, FileLock] | No
     return None
 
 
+def _keep_watchdog_pipe() -> int:
+    """Standard input is the watchdog's pipe: keep it under another number, which no child process inherits."""
+    pipe = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return pipe
+
+
 def main(argv: list[str] | None = None) -> int:
     """The entry point of the process."""
     parser = argparse.ArgumentParser(prog="python -m cnn_demo.runs.worker", description="Train the next queued run.")
@@ -302,7 +317,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the server's terminal is meant for the server
-    wait_and_work(Store(args.home))
+    wait_and_work(Store(args.home), pipe=_keep_watchdog_pipe())
     return 0
 
 

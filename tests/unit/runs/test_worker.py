@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 
@@ -22,59 +16,18 @@ from cnn_demo.runs.recorder import claim
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
+from cnn_demo.training import snapshot
 from cnn_demo.training.snapshot import load_snapshot
+from tests.unit.runs.processes import ended, kill_workers, wait_for
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
 CONFIG = TrainConfig(batch_size=250, epochs=2, device="cpu", schedule="cosine")  # 32 steps an epoch
-PATIENCE = 120.0
-
-
-@pytest.fixture(autouse=True)
-def _one_thread_and_no_lingering(monkeypatch: pytest.MonkeyPatch, store: Store) -> Iterator[None]:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("CNN_DEMO_STANDBY", "3")
-    yield
-    for process in workers(store):
-        process.kill()
-
-
-def workers(store: Store) -> list[psutil.Process]:
-    """The live worker processes of a store."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        line = process.info["cmdline"] or []
-        if (
-            "cnn_demo.runs.worker" in line
-            and str(store.home) in line
-            and process.info["status"] != psutil.STATUS_ZOMBIE
-        ):
-            found.append(process)
-    return found
-
-
-def wait_for(store: Store, run_id: str, condition: Callable[[Run], bool]) -> Run:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        run = store.get(run_id)
-        if condition(run):
-            return run
-        time.sleep(0.02)
-    raise AssertionError(f"not reached: {run}\n{(store.home / 'worker.log').read_text()[-2000:]}")
-
-
-def ended(run: Run) -> bool:
-    return run.state.ended
 
 
 def final_weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
     # Copies: the tensors of a safetensors file are a window on the file, which a test may spoil.
     weights = load_snapshot(store.checkpoints(run_id)[-1].path).weights
     return {name: value.clone() for name, value in weights.items()}
-
-
-def kill_all(store: Store) -> None:
-    for process in workers(store):
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait(timeout=20)
 
 
 def test_killed_again_and_again_ends_bit_for_bit_the_same(store: Store) -> None:
@@ -89,7 +42,7 @@ def test_killed_again_and_again_ends_bit_for_bit_the_same(store: Store) -> None:
         lambda r: r.step >= 45,
     ):
         wait_for(store, run.id, moment)
-        kill_all(store)
+        kill_workers(store)
         found = wait_for(store, run.id, ended)
         assert (found.state, found.error_kind) == (RunState.CRASHED, "killed")
         store.resume(run.id)
@@ -112,7 +65,7 @@ def test_learning_rate_set_before_the_kill_counts_after_it(store: Store) -> None
     store.set_lr(run.id, 1e-4)
     wait_for(store, run.id, lambda _: any(m.kind == "lr" for m in store.marks(run.id)))
     mark = next(m for m in store.marks(run.id) if m.kind == "lr")
-    kill_all(store)
+    kill_workers(store)
     wait_for(store, run.id, ended)
     store.resume(run.id)
     launcher.ensure_worker(store)
@@ -144,63 +97,6 @@ def test_pause_resume_stop_and_the_next_in_line(store: Store) -> None:
     assert wait_for(store, second.id, ended).state is RunState.FINISHED
 
 
-def test_the_launching_process_may_die(store: Store) -> None:
-    code = (
-        "from cnn_demo.runs import launcher; from cnn_demo.runs.store import Store;"
-        "from cnn_demo.settings.config import TrainConfig;"
-        "print(launcher.launch(Store(), TrainConfig(batch_size=500, epochs=1, device='cpu')).id)"
-    )
-    run_id = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    assert wait_for(store, run_id, ended).state is RunState.FINISHED
-
-
-def test_worker_that_dies_at_import_is_reported(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "sitecustomize.py").write_text(
-        "import sys\nsys.modules['torch'] = None  # as after half an installation\n", encoding="utf-8"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(broken))
-    run = launcher.launch(store, CONFIG)
-    failed = wait_for(store, run.id, ended)
-    assert (failed.state, failed.error_kind) == (RunState.FAILED, "import")
-    assert "torch" in failed.error
-    assert "Traceback" in failed.error_detail
-
-
-def test_worker_that_dies_without_a_word_is_not_replaced_for_ever(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spawned = []
-    monkeypatch.setattr(launcher, "_spawn", spawned.append)
-    monkeypatch.setattr(launcher, "_GRACE_SECONDS", 0.0)
-    run = launcher.launch(store, CONFIG)
-    for _ in range(5):
-        launcher.ensure_worker(store)
-    assert len(spawned) == 3
-    assert (store.get(run.id).state, store.get(run.id).error_kind) == (RunState.FAILED, "import")
-
-
-def test_standby_waits_is_single_and_leaves(store: Store) -> None:
-    launcher.warm(store)
-    launcher.warm(store)
-    end = time.monotonic() + PATIENCE
-    while not launcher.standby_alive(store):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    assert len(workers(store)) == 1
-    worker.wait_and_work(store, idle_seconds=0)  # a second one sees the first and leaves
-    while workers(store):
-        assert time.monotonic() < end, "the standby should have left after its idle time"
-        time.sleep(0.1)
-
-
-def test_no_standby_is_started_beside_a_training_run(store: Store, make_run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launcher, "_spawn", lambda _: pytest.fail("started"))
-    make_run("running", epochs=1)
-    launcher.warm(store)
-
-
 # -- faults inside a run, in this process --------------------------------------------------------------------------
 
 
@@ -219,15 +115,13 @@ def run_here(store: Store, config: TrainConfig = CONFIG) -> Run:
 
 
 def test_full_disk_fails_the_run_and_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cnn_demo.runs import checkpoints
-
     good = run_here(store, CONFIG.replace(epochs=1))
-    real = checkpoints.save_file
-    monkeypatch.setattr(checkpoints, "save_file", lambda *a: _raise(OSError(errno.ENOSPC, "No space left on device")))
+    real = snapshot.save_file
+    monkeypatch.setattr(snapshot, "save_file", lambda *a: _raise(OSError(errno.ENOSPC, "No space left on device")))
     run = run_here(store)
     assert (run.state, run.error_kind) == (RunState.FAILED, "disk_full")
     assert str(store.home) in run.error
-    monkeypatch.setattr(checkpoints, "save_file", real)
+    monkeypatch.setattr(snapshot, "save_file", real)
     store.resume(run.id)
     assert work(store).state is RunState.FINISHED
     assert store.get(good.id).state is RunState.FINISHED
