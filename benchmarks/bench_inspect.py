@@ -95,7 +95,7 @@ def hover(count: int) -> None:
         browser = open_chromium(p)
         for name, layers in (("cnn", ("conv1", "conv2")), ("resnet18", ("layer1.0.conv1", "layer4.1.conv2"))):
             page = browser.new_page(viewport={"width": 1440, "height": 1200})
-            page.goto(f"{address}/feature_maps?net=untrained-{name}&lang=en")
+            page.goto(f"{address}/feature_maps?net=untrained:{name}&lang=en")
             page.locator(f'.stack .stage[data-layer="{layers[-1]}"]').wait_for(timeout=120_000)
             page.get_by_text("Switch channels off").wait_for(timeout=120_000)
             page.wait_for_timeout(15_000 if name == "cnn" else 3_000)  # the search for patches is over

@@ -222,9 +222,9 @@ def load_folder(path: Path, ref: ModelRef | None = None, folder: Path | None = N
 
 
 def _create_untrained(ref: ModelRef, home: Path) -> LoadedModel:
-    config = TrainConfig(dataset="mnist-mini", model=ref.name)
-    spec = get_spec(config.dataset)
-    return LoadedModel(ref, _freeze(_build(ref.name, spec)), spec, home, trained_as=config)
+    spec = get_spec("mnist-mini")
+    model = _build(ref.name, spec)
+    return LoadedModel(ref, _freeze(model), spec, home, trained_as=TrainConfig(dataset=spec.name, model=ref.name))
 
 
 def _load_photo_network(ref: ModelRef, home: Path) -> LoadedModel:

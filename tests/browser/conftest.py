@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ensure_chromium import find, in_ci
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.serving import Server
+from tests.ensure_chromium import find, in_ci
 
 ARGS = [
     "--disable-gpu",

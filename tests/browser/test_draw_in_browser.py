@@ -81,7 +81,7 @@ def answered(page: Page) -> None:
 
 
 def test_mouse_strokes_survive_and_can_be_taught(visit: Visit, server: Server, network: str) -> None:
-    page = visit(f"/draw?nets={network}")
+    page = visit(f"/draw?net={network}")
     expect(page.locator(".draw-card")).to_have_attribute("data-kind", "empty")
     draw(page, SEVEN)
     answered(page)
@@ -137,7 +137,7 @@ def test_mouse_strokes_survive_and_can_be_taught(visit: Visit, server: Server, n
 
 
 def test_sliders_answer_while_they_are_dragged(visit: Visit, network: str) -> None:
-    page = visit(f"/draw?nets={network}&look=change")
+    page = visit(f"/draw?net={network}&look=change")
     draw(page, SEVEN)
     answered(page)
     picture = page.locator(".draw-alone img")
@@ -174,7 +174,7 @@ def test_sliders_answer_while_they_are_dragged(visit: Visit, network: str) -> No
 
 
 def test_fingers_on_a_phone(visit: Visit, network: str) -> None:
-    page = visit(f"/draw?nets={network}", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = visit(f"/draw?net={network}", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     expect(page.locator(".draw-card")).to_be_visible()
     touch(page, FOUR)
     answered(page)
@@ -189,7 +189,7 @@ def test_fingers_on_a_phone(visit: Visit, network: str) -> None:
 
 def test_ten_at_once_see_only_their_own(visit: Visit, network: str) -> None:
     """Ten browsers, each with a bar of its own length; the picture that came back to each is as long as its bar."""
-    pages = [visit(f"/draw?nets={network}") for _ in range(10)]
+    pages = [visit(f"/draw?net={network}") for _ in range(10)]
     lengths = [60 + 15 * n for n in range(10)]
     for page, length in zip(pages, lengths, strict=True):
         draw(page, [[(40, 140), (40 + length, 140)]])

@@ -20,7 +20,7 @@ from cnn_demo.models.registry import create_model
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
 Visit = Callable[..., Page]
-ADDRESS = "/feature_maps?lang=en&sample=3-5&net=untrained-"
+ADDRESS = "/feature_maps?lang=en&sample=3-5&net=untrained:"
 
 
 def network(name: str) -> tuple[nn.Module, dict[str, Tensor]]:

@@ -20,14 +20,19 @@ from cnn_demo.prediction.calibration import (
     FALSE_ALARMS,
     Calibration,
     calibrate,
+    calibration_path,
     energy,
     evidence,
     fit_temperature,
     fit_weights,
     judge,
+    load_calibration,
     scores,
+    soften,
 )
 from cnn_demo.prediction.logits import compute_logits
+from cnn_demo.settings.reference import SHIPPED_REF, ModelRef
+from tests.made_networks import as_loaded
 
 PLAIN = Calibration(temperature=1, threshold=2, digits=100, false_alarms=0.02)
 
@@ -203,13 +208,6 @@ def test_a_score_below_the_threshold_is_no_digit() -> None:
     assert sure.score == pytest.approx(0.1)
 
 
-def test_logits_agree_with_the_model_called_by_hand() -> None:
-    dataset, model = _dataset("mnist-mini"), Sum().eval()
-    mean, std = dataset.spec.mean[0], dataset.spec.std[0]
-    by_hand = model((dataset.train.images.float() / 255 - mean) / std)
-    torch.testing.assert_close(compute_logits(model, dataset.train.images, dataset.spec), by_hand, atol=1e-4, rtol=1e-4)
-
-
 def test_a_calibration_comes_back_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "confidence.json"
     for calibration in (PLAIN, Calibration(1.5, -0.25, 7, 0.01, 9, 0.5, (0.1, -2.0, 3e-7))):
@@ -238,3 +236,28 @@ def test_a_calibration_of_the_first_version_is_read(tmp_path: Path) -> None:
     path.write_text(json.dumps({"version": 3, **dataclasses.asdict(PLAIN)}))
     with pytest.raises(ValueError, match="version 3 of the format, expected 1 or 2"):
         Calibration.load(path)
+
+
+def test_where_a_calibration_is_kept(tmp_path: Path) -> None:
+    """A run's in its own folder by step; the shipped one beside the weights, or with the runs where none ships."""
+    run = dataclasses.replace(
+        as_loaded(Sum()), ref=ModelRef("run", "abc", 60), step=60, folder=tmp_path / "abc", path=tmp_path / "c"
+    )
+    assert calibration_path(run) == tmp_path / "abc" / "calibration-00000060.json"
+    ships = tmp_path / "ships"
+    ships.mkdir()
+    shipped = dataclasses.replace(run, ref=SHIPPED_REF, step=938, folder=tmp_path, path=ships)
+    assert calibration_path(shipped) == tmp_path / "calibration-shipped-938.json"
+    PLAIN.save(ships / "calibration.json")
+    assert calibration_path(shipped) == ships / "calibration.json"
+    assert load_calibration(shipped) == PLAIN
+    assert load_calibration(run) is None
+    (tmp_path / "abc").mkdir()
+    calibration_path(run).write_text("nonsense")
+    assert load_calibration(run) is None
+
+
+def test_soften_divides_by_the_temperature() -> None:
+    rows = torch.tensor([[0.0, 1.0, 3.0], [2.0, 2.0, 2.0]])
+    expected = torch.softmax(rows.double() / 2, dim=1)
+    torch.testing.assert_close(soften(rows, Calibration(2, 0, 0, 0)), expected)
