@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from cnn_demo.cli import main
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.drawing.prepare import prepare
@@ -73,8 +77,8 @@ def draw(app: AppTest, picture: np.ndarray | None, strokes: int = 1) -> AppTest:
 
 def cards(app: AppTest) -> list[str]:
     """The cards of the networks, as HTML."""
-    html = next((h.proto.body for h in app.get("html") if "draw-cards" in h.proto.body), "")
-    return html.split("<article")[1:]
+    body = next((h.proto.body for h in app.get("html") if "draw-cards" in h.proto.body), "")
+    return body.split("<article")[1:]
 
 
 def said(card: str) -> tuple[str, list[str]]:
@@ -236,6 +240,24 @@ def test_uploads(open_page: Visit, network: tuple[Run, Any], locale: str, refuse
     assert refused in app.error[0].value
     assert "fake.png" in app.error[0].value
     assert said(cards(app)[0])[0] == expected(network[1], shown)[0]  # the one before is still there
+
+
+def test_a_16_bit_picture_is_read_alike_on_the_page_and_on_the_command_line(
+    open_page: Visit, network: tuple[Run, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gray = np.asarray(Image.fromarray(digit(9)[..., 0]), np.uint16) * 257
+    file = tmp_path / "deep.png"
+    Image.fromarray(gray).save(file)
+    assert Image.open(file).mode == "I;16"
+    app = open_draw(open_page, network[0], **{"from": "upload"})
+    app.file_uploader(key="draw:file:0").set_value([("deep.png", file.read_bytes(), "image/png")]).run()
+    (card,) = cards(app)
+    assert main(["predict", str(file), "--net", network[0].id, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out.strip().splitlines()[-1])["predictions"]
+    assert said(card)[0] == row["label"]
+    assert [html.unescape(figure) for figure in said(card)[1]] == [percent(p) for p in row["probabilities"]]
+    assert expected(network[1], digit(9))[0] == row["label"]  # and it is the picture with 8 bits
+    assert app.session_state[pad.LAST].dtype == np.uint8
 
 
 def test_too_much_of_an_upload_is_named(open_page: Visit, network: tuple[Run, Any]) -> None:

@@ -1,0 +1,64 @@
+"""What is handed out of a run: the weights of the best checkpoint where there is one, and no damaged file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnn_demo.runs.records import Run
+from cnn_demo.runs.store import Store
+from tests.made_networks import put_checkpoint
+
+
+def page() -> None:
+    import streamlit as st
+
+    from cnn_demo.ui.shared.store import get_store
+    from cnn_demo.ui.train import downloads
+
+    downloads.show_downloads(get_store(), get_store().get(st.session_state["run"]))
+
+
+def show(run: Run) -> tuple[str, list[str]]:
+    """What is said, and the titles of the files."""
+    app = AppTest.from_function(page, default_timeout=30)
+    app.session_state["run"] = run.id
+    app.run()
+    assert not app.exception, app.exception
+    said = "\n".join(element.value for element in (*app.caption, *app.warning))
+    return said, [button.proto.label for button in app.get("download_button")]
+
+
+@pytest.fixture
+def run(store: Store, make_run: Callable[..., Run]) -> Run:
+    made = make_run("finished")
+    put_checkpoint(store, made, step=20, epoch=1, seed=1)
+    put_checkpoint(store, made, seed=2)
+    return made
+
+
+def test_the_best_checkpoint_is_handed_out_where_there_is_one(store: Store, run: Run) -> None:
+    said, files = show(run)
+    assert "step 60, the newest checkpoint" in said
+    assert "Weights · .pt" in files
+    with store.db.transaction() as db:
+        db.execute("UPDATE epochs SET best = 1 WHERE run = ? AND epoch = 1", (run.id,))
+    said, _files = show(run)
+    assert "step 20, the best by validation" in said
+
+
+@pytest.mark.parametrize("damage", ["flipped", "no meta"])
+def test_a_damaged_file_is_not_handed_out(store: Store, run: Run, damage: str) -> None:
+    path = store.checkpoints(run.id)[-1].path
+    if damage == "flipped":
+        content = bytearray((path / "weights.safetensors").read_bytes())
+        content[-3] ^= 1
+        (path / "weights.safetensors").write_bytes(content)
+    else:
+        (path / "checkpoint.json").unlink()
+    said, files = show(run)
+    assert "step 60 are missing or damaged" in said
+    assert not [file for file in files if "Weights" in file]
+    assert "Metrics · .csv" in files
