@@ -52,3 +52,15 @@ def as_loaded(model: Any, dataset: str = "mnist-mini") -> LoadedModel:
     from cnn_demo.settings.reference import ModelRef
 
     return LoadedModel(ModelRef("untrained", "made"), model, get_spec(dataset), Path())
+
+
+def mark_best(store: Store, run: Run, epoch: int) -> None:
+    """Record that an epoch had the least validation loss."""
+    with store.db.transaction() as db:
+        db.execute("UPDATE epochs SET best = 1 WHERE run = ? AND epoch = ?", (run.id, epoch))
+
+
+def set_state(store: Store, run: Run, state: str) -> None:
+    """Put a run into another state, as its worker would."""
+    with store.db.transaction() as db:
+        db.execute("UPDATE runs SET state = ?, version = version + 1 WHERE id = ?", (state, run.id))

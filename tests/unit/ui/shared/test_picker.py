@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
-from tests.made_networks import put_checkpoint
+from tests.made_networks import mark_best, put_checkpoint, set_state
 
 Make = Callable[..., Run]
 
@@ -49,16 +49,6 @@ def refs(app: AppTest) -> list[str]:
 def address(app: AppTest) -> str:
     value = app.query_params["net"]
     return value if isinstance(value, str) else value[0]
-
-
-def set_state(store: Store, run: Run, state: str) -> None:
-    with store.db.transaction() as db:
-        db.execute("UPDATE runs SET state = ?, version = version + 1 WHERE id = ?", (state, run.id))
-
-
-def mark_best(store: Store, run: Run, epoch: int) -> None:
-    with store.db.transaction() as db:
-        db.execute("UPDATE epochs SET best = 1 WHERE run = ? AND epoch = ?", (run.id, epoch))
 
 
 @pytest.fixture

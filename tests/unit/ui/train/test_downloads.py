@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
-from tests.made_networks import put_checkpoint
+from tests.made_networks import mark_best, put_checkpoint
 
 
 def page() -> None:
@@ -43,8 +43,7 @@ def test_the_best_checkpoint_is_handed_out_where_there_is_one(store: Store, run:
     said, files = show(run)
     assert "step 60, the newest checkpoint" in said
     assert "Weights · .pt" in files
-    with store.db.transaction() as db:
-        db.execute("UPDATE epochs SET best = 1 WHERE run = ? AND epoch = 1", (run.id,))
+    mark_best(store, run, 1)
     said, _files = show(run)
     assert "step 20, the best by validation" in said
 
