@@ -7,8 +7,9 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnn_demo.cli.output import EXIT_USAGE, add_json_option, complain, give, say
+from cnn_demo.cli.output import EXIT_USAGE, CommandFailed, add_json_option, complain, give, say
 from cnn_demo.settings.config import ConfigError
+from cnn_demo.settings.reference import BadReference, ModelRef
 
 if TYPE_CHECKING:
     from cnn_demo.runs.records import Run
@@ -20,16 +21,16 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("runs", help="list and steer runs", description="List the runs and steer them.")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
 
-    def action(name: str, help_text: str, *, takes_run: bool = True) -> argparse.ArgumentParser:
+    def action(name: str, help_text: str, run: str = "id of a run") -> argparse.ArgumentParser:
         sub: argparse.ArgumentParser = actions.add_parser(
             name, help=help_text, description=help_text.capitalize() + "."
         )
-        if takes_run:
-            sub.add_argument("run", metavar="RUN", help="id of a run")
+        if run:
+            sub.add_argument("run", metavar="RUN", help=run)
         add_json_option(sub)
         return sub
 
-    action("list", "all runs, the newest first", takes_run=False)
+    action("list", "all runs, the newest first", run="")
     action("show", "everything about one run")
     action("pause", "let a running run wait after its batch")
     action("resume", "let a paused run go on, or queue a stopped, failed or crashed one from its last checkpoint")
@@ -39,9 +40,9 @@ def add_parser(subparsers: Any) -> None:
     )
     action("rename", "give a run a name").add_argument("name", help="at most 80 characters; empty takes the name away")
     action("delete", "delete an ended run with its files")
-    export = action("export", "write weights or metrics of a run to a file")
+    which = "RUN, RUN@STEP or RUN@best; RUN is the newest while it trains, then the best by validation, if there is one"
+    export = action("export", "write weights or metrics of a run to a file", run=which)
     export.add_argument("file", type=Path, help="ends in .safetensors, .pt (a plain state_dict) or .csv (metrics)")
-    export.add_argument("--step", type=int, help="the checkpoint at this step (default: the last)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,8 +63,10 @@ def run(args: argparse.Namespace) -> int:
                 give({"run_id": args.run, "deleted": True})
             return 0
         found = _steer(store, args)
-    except ConfigError as error:
+    except (ConfigError, BadReference) as error:
         return complain(error, EXIT_USAGE)
+    except CommandFailed as error:
+        return complain(error, error.status)
     except (RunNotFound, RunBusy, RunNotResumable) as error:
         return complain(error)
     if args.json:
@@ -124,22 +127,35 @@ def _show(store: Store, run: Run) -> None:
 
 
 def _export(store: Store, args: argparse.Namespace) -> int:
-    from cnn_demo.runs.checkpoints import find_checkpoint
-    from cnn_demo.training.snapshot import WEIGHTS, CheckpointUnreadable, state_dict_pt
-
     kind = args.file.suffix
     if kind not in (".safetensors", ".pt", ".csv"):
         return complain(f"{args.file}: the name must end in .safetensors, .pt or .csv", EXIT_USAGE)
-    try:
-        if kind == ".csv":
-            content = store.metrics_csv(args.run).encode()
-        else:
-            path = find_checkpoint(store, args.run, args.step).path
-            content = state_dict_pt(path) if kind == ".pt" else (path / WEIGHTS).read_bytes()
-    except CheckpointUnreadable as error:
-        return complain(error)
+    ref = ModelRef.parse(args.run)
+    content = store.metrics_csv(ref.name).encode() if kind == ".csv" else _read_weights(store, ref, kind)
     args.file.write_bytes(content)
     say(f"{args.file}: {len(content):,} bytes", args)
     if args.json:
-        give({"run_id": args.run, "file": str(args.file), "bytes": len(content)})
+        give({"run_id": ref.name, "file": str(args.file), "bytes": len(content)})
     return 0
+
+
+def _read_weights(store: Store, ref: ModelRef, kind: str) -> bytes:
+    """The weights of a checkpoint as a file.
+
+    Raises:
+        CommandFailed: there is no such checkpoint, or it is damaged: then it is not handed out.
+    """
+    from cnn_demo.prediction.source import find_checkpoint
+    from cnn_demo.runs.source import RunCheckpoints
+    from cnn_demo.training.snapshot import WEIGHTS, CheckpointUnreadable, read_meta, read_tensors, state_dict_pt
+
+    found = find_checkpoint(ref, RunCheckpoints(store))
+    if found is None:
+        raise CommandFailed(f"{ref}: the run has no such checkpoint")
+    try:
+        if kind == ".pt":
+            return state_dict_pt(found.path)
+        read_tensors(found.path, WEIGHTS, read_meta(found.path))  # finds damage
+        return (found.path / WEIGHTS).read_bytes()
+    except CheckpointUnreadable as error:
+        raise CommandFailed(f"{ref}: {error}") from error

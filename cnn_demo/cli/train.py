@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import shutil
 import signal
 import sys
 import time
@@ -24,8 +25,10 @@ from cnn_demo.cli.output import (
 )
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.settings.flags import add_flags, read_flags
+from cnn_demo.settings.reference import ModelRef
 
 if TYPE_CHECKING:
+    from cnn_demo.prediction.source import Checkpoint
     from cnn_demo.runs.records import Run
     from cnn_demo.runs.store import Store
     from cnn_demo.training.events import Event
@@ -43,7 +46,11 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--name", default="", help="a name for the run")
     parser.add_argument(
-        "--save", type=Path, metavar="FOLDER", help="also copy weights and config of the last checkpoint there"
+        "--save",
+        type=Path,
+        metavar="FOLDER",
+        help="also copy weights and config there: of the best checkpoint by validation, or of the newest where nothing "
+        "was validated",
     )
     add_json_option(parser)
     add_flags(parser)
@@ -62,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
     result = _result(store, finished)
     if finished.error:
         complain(finished.error)
-    elif args.save is not None:
-        _save(store, finished.id, args.save)
+    elif args.save is not None and result["checkpoint"]:
+        _save(Path(result["checkpoint"]), args.save)
         result["saved"] = str(args.save)
     if args.json:
         give(result)
@@ -175,7 +182,7 @@ class _Bar:
 
 
 def _result(store: Store, run: Run) -> dict[str, Any]:
-    checkpoints = store.checkpoints(run.id)
+    checkpoint = _find_checkpoint(store, run.id)
     return {
         "run_id": run.id,
         "state": run.state.value,
@@ -195,20 +202,25 @@ def _result(store: Store, run: Run) -> dict[str, Any]:
         "device": run.device,
         "precision": run.config.precision,
         "seed": run.config.seed,
-        "checkpoint": str(checkpoints[-1].path) if checkpoints else None,
+        "network": f"{run.id}@{checkpoint.step}" if checkpoint else None,
+        "checkpoint": str(checkpoint.path) if checkpoint else None,
         "error": run.error or None,
         "error_kind": run.error_kind or None,
         "versions": versions(),
     }
 
 
-def _save(store: Store, run_id: str, folder: Path) -> None:
-    import shutil
+def _find_checkpoint(store: Store, run_id: str) -> Checkpoint | None:
+    """What the name of the run stands for: its best checkpoint by validation, or its newest."""
+    from cnn_demo.prediction.source import find_checkpoint
+    from cnn_demo.runs.source import RunCheckpoints
 
-    from cnn_demo.runs.checkpoints import find_checkpoint
+    return find_checkpoint(ModelRef("run", run_id), RunCheckpoints(store))
+
+
+def _save(checkpoint: Path, folder: Path) -> None:
     from cnn_demo.training.snapshot import META, WEIGHTS
 
-    source = find_checkpoint(store, run_id).path
     folder.mkdir(parents=True, exist_ok=True)
     for name in (WEIGHTS, META):
-        shutil.copyfile(source / name, folder / name)
+        shutil.copyfile(checkpoint / name, folder / name)

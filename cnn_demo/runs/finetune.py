@@ -125,13 +125,17 @@ def _measure_before(folder: Path, origin: LoadedModel, data: Dataset, more: Spli
 
 
 def measure_after(store: Store, run: Run, data: Dataset, more: Split | None) -> None:
-    """Measure the last checkpoint of a fine-tuned run as its beginning was measured. Nothing for other runs."""
-    from cnn_demo.runs.checkpoints import load_model
+    """Measure a fine-tuned run as its beginning was measured: what its name stands for once it has ended, the best
+    checkpoint by validation, or the newest where nothing was validated. Nothing for other runs.
+    """
+    from cnn_demo.prediction.load import load_model
+    from cnn_demo.runs.source import RunCheckpoints
 
     before = load_report(store, run.id)
     if before is None:
         return
-    now = load_model(store, run.id)
+    source = RunCheckpoints(store)
+    now = load_model(ModelRef("run", run.id, "best" if source.best_checkpoint(run.id) else None), source)
     drawings = _score(now, more) if more is not None else None
     _write(
         store.folder(run.id),
@@ -161,10 +165,9 @@ def load_report(store: Store, run_id: str) -> BeforeAfter | None:
         data: dict[str, Any] = json.loads((store.folder(run_id) / REPORT).read_text(encoding="utf-8"))
         scores = {
             name: Score(**data[name]) if data[name] else None
-            for name in ("test_before", "test_after", "drawings_before", "drawings_after")
+            for name in ("test_after", "drawings_before", "drawings_after")
         }
-        before = scores.pop("test_before")
-        assert before is not None
+        before = Score(**data["test_before"])
         return BeforeAfter(dataset=data["dataset"], origin=data["origin"], test_before=before, **scores)
-    except (OSError, ValueError, KeyError, TypeError, AssertionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -261,7 +261,7 @@ def _warm_up() -> None:
     import torch
     import torch.nn.functional as F
 
-    import cnn_demo.runs.checkpoints
+    import cnn_demo.prediction.load
     import cnn_demo.runs.finetune
     import cnn_demo.training  # noqa: F401
     from cnn_demo.datasets.load import load_dataset

@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 
 from cnn_demo.cli import main
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import TrainConfig
+from tests.made_networks import put_checkpoint
 from tests.unit.cli.reading import complains, last_json
 
 
@@ -35,6 +37,36 @@ def test_runs_are_listed_renamed_and_exported(trained, capsys, monkeypatch, tmp_
     assert "nothing is left to do" in capsys.readouterr().err
 
 
+def test_export_takes_a_reference(store: Store, make_run, tmp_path: Path, capsys) -> None:
+    run = make_run("finished")
+    models = {step: put_checkpoint(store, run, step=step, epoch=step / 20, seed=step) for step in (20, 40)}
+    for reference, step in ((run.id, 40), (f"{run.id}@20", 20)):
+        assert main(["runs", "export", reference, str(tmp_path / "w.safetensors")]) == 0
+        weights = load_file(tmp_path / "w.safetensors")
+        assert all(torch.equal(weights[name], value) for name, value in models[step].state_dict().items())
+    capsys.readouterr()
+    complains(["runs", "export", f"{run.id}@30", str(tmp_path / "x.pt")], 1, f"{run.id}@30", capsys)
+    complains(["runs", "export", f"{run.id}@best", str(tmp_path / "x.pt")], 1, f"{run.id}@best", capsys)
+
+
+@pytest.mark.parametrize("kind", ["pt", "safetensors"])
+def test_damaged_weights_are_not_handed_out(store: Store, make_run, tmp_path: Path, capsys, kind: str) -> None:
+    run = make_run("finished")
+    put_checkpoint(store, run)
+    weights = store.checkpoints(run.id)[-1].path / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    complains(["runs", "export", run.id, str(tmp_path / f"w.{kind}")], 1, "damaged", capsys)
+    assert not (tmp_path / f"w.{kind}").exists()
+
+
+def test_the_name_of_a_collection_is_never_printed(store: Store, make_run, capsys) -> None:
+    run = make_run("finished", config=TrainConfig(collection="abcdefghjkmn", init="shipped"))
+    for action in (["show", run.id], ["list"], ["stop", run.id]):
+        for json_option in ([], ["--json"]):
+            assert main(["runs", *action, *json_option]) == 0
+            assert "abcdefghjkmn" not in capsys.readouterr().out
+
+
 def test_delete_removes_row_and_files(store: Store, make_run, capsys) -> None:
     run = make_run("finished")
     assert main(["runs", "delete", run.id, "--json"]) == 0
@@ -47,6 +79,8 @@ def test_delete_removes_row_and_files(store: Store, make_run, capsys) -> None:
     [
         (["runs", "stop", "nosuch"], 1, "nosuch"),
         (["runs", "lr", "nosuch", "50"], 2, "lr"),
+        (["runs", "export", "nosuch", "w.pt"], 1, "nosuch"),
+        (["runs", "export", "a@last", "w.pt"], 2, "a@last"),
     ],
 )
 def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from cnn_demo.cli import main
 from cnn_demo.prediction import load
 from cnn_demo.runs.records import RunState
 from cnn_demo.runs.store import Store
-from tests.unit.cli.reading import complains
+from tests.unit.cli.reading import complains, last_json
 
 
 def test_train_reports_what_it_did(trained) -> None:
@@ -35,10 +36,24 @@ def test_train_reports_what_it_did(trained) -> None:
 
 
 def test_saved_folder_holds_a_model(trained) -> None:
-    home, _ = trained
+    home, result = trained
+    assert result["network"] == f"{result['run_id']}@8"
+    assert result["saved"] == str(home / "saved")
     loaded = load.load_folder(home / "saved")
     assert loaded.step == 8
     assert sorted(p.name for p in (home / "saved").iterdir()) == ["checkpoint.json", "weights.safetensors"]
+
+
+def test_the_best_checkpoint_by_validation_is_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The learning rate is so high that later epochs make the network worse."""
+    options = ["--lr", "0.05", "--epochs", "4", "--batch-size", "1000", "--val-fraction", "0.5", "--device", "cpu"]
+    assert main(["train", *options, "--json", "--save", str(tmp_path / "saved")]) == 0
+    result = last_json(capsys)
+    epochs = Store().epochs(result["run_id"])
+    best = min(epochs, key=lambda row: row.val_loss)
+    assert best is not epochs[-1], "the test needs a run whose last epoch is not its best"
+    assert result["network"] == f"{result['run_id']}@{best.step}"
+    assert load.load_folder(tmp_path / "saved").step == best.step
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,6 @@ from safetensors.torch import load_file
 
 from cnn_demo.models.registry import create_model
 from cnn_demo.prediction.load import load_folder
-from cnn_demo.runs.checkpoints import load_model
-from cnn_demo.runs.recorder import Recorder
-from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training import snapshot as files
 from cnn_demo.training.events import Snapshot
@@ -153,17 +150,3 @@ def test_half_written_drafts_are_swept_away(tmp_path: Path) -> None:
 def test_missing_parent_is_not_made_again(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         save_checkpoint(tmp_path / "deleted-run" / "checkpoints", snapshot())
-
-
-def test_models_of_a_run_by_step(store: Store) -> None:
-    run = store.create(TrainConfig())
-    recorder = Recorder(store, run)
-    with pytest.raises(CheckpointUnreadable, match="does not have a checkpoint yet"):
-        load_model(store, run.id)
-    for step in (1, 2):
-        path = save_checkpoint(store.folder(run.id) / "checkpoints", snapshot(step))
-        recorder.checkpoint(step, step / 10, f"checkpoints/{path.name}")
-    assert load_model(store, run.id).step == 2
-    assert load_model(store, run.id, step=1).step == 1
-    with pytest.raises(CheckpointUnreadable, match="step 9"):
-        load_model(store, run.id, step=9)

@@ -14,16 +14,18 @@ from cnn_demo.datasets.device_dataset import DeviceDataset
 from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.datasets.splits import Split
+from cnn_demo.prediction.load import LoadedModel, load_model
 from cnn_demo.runs import finetune, recorder
-from cnn_demo.runs.checkpoints import load_model
 from cnn_demo.runs.collection import Collection
 from cnn_demo.runs.recorder import claim_own
 from cnn_demo.runs.records import Run, RunState
+from cnn_demo.runs.source import RunCheckpoints
 from cnn_demo.runs.store import Store
 from cnn_demo.runs.worker import execute
 from cnn_demo.settings.config import ConfigError, TrainConfig
+from cnn_demo.settings.reference import ModelRef
 from cnn_demo.training.evaluate import evaluate
-from cnn_demo.training.events import Progress
+from cnn_demo.training.events import EpochEnd, Progress
 from cnn_demo.training.learner import COLLECTION_SHARE, repeated
 from cnn_demo.training.loop import fit
 from tests.made_networks import put_checkpoint
@@ -75,6 +77,10 @@ def run_it(
         return execute(store, claimed, on_event)
 
 
+def load_run(store: Store, reference: str) -> LoadedModel:
+    return load_model(ModelRef.parse(reference), RunCheckpoints(store))
+
+
 def config_of(run: Run, **changes: Any) -> TrainConfig:
     base = TrainConfig(device="cpu", batch_size=50, epochs=2, init=f"{run.id}@60", collection=NAME, lr=1e-3)
     return base.replace(**changes)
@@ -117,7 +123,7 @@ def test_before_and_after_are_what_evaluation_says(
     report = finetune.load_report(store, run.id)
     assert report is not None
     assert (report.dataset, report.origin) == ("mnist-mini", "mnist-mini")
-    after = load_model(store, run.id).model
+    after = load_run(store, run.id).model
     own = drawings.split(SPEC)
     for score, model, split in (
         (report.test_before, origin[1], small.test),
@@ -131,6 +137,30 @@ def test_before_and_after_are_what_evaluation_says(
     assert report.test_after == finetune.Score(pytest.approx(run.test_accuracy), run.test_n)
     assert report.drawings_after.accuracy == 1.0  # three drawings, each seen dozens of times
     assert finetune.load_report(store, origin[0].id) is None
+
+
+def test_best_by_validation_is_what_is_measured_and_what_others_start_from(
+    store: Store, origin: tuple[Run, torch.nn.Module], small: Dataset
+) -> None:
+    """In the last epoch the learning rate is so high that the network gets worse."""
+
+    def spoil_last_epoch(event: Any) -> None:
+        if isinstance(event, EpochEnd) and event.epoch == 2:
+            store.set_lr("spoilt01", 0.1)
+
+    config = config_of(origin[0], collection="", val_fraction=0.5, epochs=3)
+    run = run_it(store, config, spoil_last_epoch, name="spoilt01")
+    rows = store.epochs(run.id)
+    best = min(rows, key=lambda row: row.val_loss or 0)
+    assert best is not rows[-1], "the test needs a run whose last epoch is not its best"
+    report = finetune.load_report(store, run.id)
+    assert report is not None
+    assert report.test_after == finetune.Score(pytest.approx(best.test_accuracy), best.test_n)
+    for reference in (run.id, f"{run.id}@best"):
+        found = finetune.load_origin(store, reference).model
+        assert finetune.load_origin(store, reference).step == best.step
+        expected = load_run(store, f"{run.id}@{best.step}").model.state_dict()
+        assert all(torch.equal(value, expected[name]) for name, value in found.state_dict().items())
 
 
 def test_resume_is_exact_though_collection_and_origin_are_gone(
@@ -152,7 +182,7 @@ def test_resume_is_exact_though_collection_and_origin_are_gone(
     store.resume(half.id)
     done = run_it(store, config, again=half.id)
     assert done.state is RunState.FINISHED, done.error_detail
-    expected, found = (load_model(store, r.id).model.state_dict() for r in (whole, done))
+    expected, found = (load_run(store, r.id).model.state_dict() for r in (whole, done))
     assert all(torch.equal(value, found[name]) for name, value in expected.items())
     assert finetune.load_report(store, done.id) == finetune.load_report(store, whole.id)
 
