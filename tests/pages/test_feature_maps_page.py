@@ -55,6 +55,23 @@ def test_a_sample_and_what_the_network_says(open_page: Open) -> None:
     assert "What a channel has learnt" in texts(app)
 
 
+def test_it_says_what_the_draw_page_says(open_page: Open) -> None:
+    """One rule applies the temperature: of the model that ships both pages give the same probabilities."""
+    from cnn_demo.cli.networks import load_network
+    from cnn_demo.prediction.calibration import load_calibration
+    from cnn_demo.prediction.predictor import Predictor
+
+    loaded = load_network("shipped")
+    predictor = Predictor(loaded, load_calibration(loaded))
+    assert predictor.calibration is not None
+    assert predictor.calibration.temperature != 1
+    data = load_dataset("mnist-mini")
+    index = (data.test.labels == 4).nonzero()[2]
+    (p,) = predictor.probabilities(data.test.images[index]).tolist()
+    answers = [f"**{label}** {p[label]:.1%}" for label in sorted(range(10), key=lambda label: -p[label])[:3]]
+    assert "The network says: " + " · ".join(answers) in texts(open_page(PAGE, net="shipped", sample="4-2"))
+
+
 def test_in_chinese(open_page: Open) -> None:
     app = open_page(PAGE, locale="zh-CN", net="untrained:cnn", unit="conv2,3,4,5")
     assert app.title[0].value == "特征图"

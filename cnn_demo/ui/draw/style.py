@@ -1,4 +1,4 @@
-"""How the Draw page looks: cards, bars, stages. Greys are half transparent, so they fit both themes."""
+"""How the Draw page looks: cards, bars, stages. Grays are half transparent, so they fit both themes."""
 
 from __future__ import annotations
 

@@ -90,17 +90,18 @@ def put_networks(refs: Iterable[ModelRef]) -> None:
 
 
 def wanted_networks() -> list[ModelRef]:
-    """What the address asks for, each run once. Old forms are rewritten; what names no network is said."""
+    """What the address asks for, each run once. Old links are rewritten; what names no network is said."""
     text = st.query_params.get("nets") or state.get(PARAM) or ""
-    parsed = [_parse(part) for part in filter(None, map(str.strip, text.split(",")))]
-    refs = [ref for ref in parsed if ref is not None]
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    refs = [ref for ref in map(_parse, parts) if ref is not None]
     step = st.query_params.get("step", "")
     if len(refs) == 1 and refs[0] == ModelRef("run", refs[0].name) and step.isdecimal():
         refs = [refs[0].at(int(step))]
     refs = list({(ref.kind, ref.name): ref for ref in refs}.values())
-    if refs and ("nets" in st.query_params or "step" in st.query_params or text != ",".join(map(str, refs))):
-        for old in ("nets", "step"):
-            st.query_params.pop(old, None)
+    old = [name for name in ("nets", "step") if name in st.query_params]
+    if old or any(part in _OLD_NAMES for part in parts):
+        for name in old:
+            del st.query_params[name]
         put_networks(refs)
     return refs
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from cnn_demo.cli import main
+from tests.made_networks import mark_best, put_checkpoint
 from tests.unit.cli.reading import complains, last_json
 
 
@@ -20,6 +21,24 @@ def test_evaluate_agrees_with_train(trained, capsys, monkeypatch) -> None:
     assert again["warning"] is None
     assert main(["evaluate", result["run_id"]]) == 0
     assert re.search(r"accuracy \d+\.\d+%.*n = 2,000", capsys.readouterr().out)
+
+
+def test_a_network_is_named_by_its_reference(store, make_run, capsys) -> None:
+    run = make_run("finished")
+    put_checkpoint(store, run, step=20, epoch=1, seed=1)
+    put_checkpoint(store, run, seed=2)
+    mark_best(store, run, 1)
+    for argv, step in (
+        ([run.id], 20),
+        ([f"{run.id}@best"], 20),
+        ([f"{run.id}@60"], 60),
+        ([run.id, "--step", "60"], 60),
+    ):
+        assert main(["evaluate", *argv, "--json"]) == 0
+        result = last_json(capsys)
+        assert (result["run_id"], result["step"], result["n"]) == (run.id, step, 2000)
+    assert main(["evaluate", "untrained:cnn", "--json"]) == 0
+    assert last_json(capsys)["accuracy"] < 0.3
 
 
 def test_evaluate_on_images_of_another_shape_is_refused(trained, capsys, monkeypatch) -> None:
@@ -40,6 +59,8 @@ def test_mnist_model_on_mnist_mini_is_called_unfair() -> None:
     ("argv", "status", "word"),
     [
         (["evaluate", "nosuch"], 1, "nosuch"),
+        (["evaluate", "no such"], 2, "no such"),
+        (["evaluate", "imagenet:random"], 2, "imagenet"),
         (["evaluate", "--dataset", "imagenet"], 2, "imagenet"),
         (["evaluate", "--device", "cuda:9"], 2, "cuda:9"),
     ],
