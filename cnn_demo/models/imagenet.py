@@ -10,6 +10,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
+from cnn_demo.datasets.device_dataset import denormalize
+
 
 class WeightsUnavailable(RuntimeError):
     """The pretrained weights could not be fetched.
@@ -54,17 +56,8 @@ class PhotoModel:
         upright = ImageOps.exif_transpose(photo).convert("RGB")
         pixels = torch.from_numpy(np.asarray(upright).copy()).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
         ready = self._transform(pixels)
-        return self.bytes_of(ready), ready[None]
-
-    def normalize(self, image: np.ndarray) -> Tensor:
-        """A picture as :meth:`prepare` gives it, ``(3, H, W)`` uint8, to the input, ``(1, 3, H, W)`` float32."""
-        mean, std = torch.tensor(self.mean).view(-1, 1, 1), torch.tensor(self.std).view(-1, 1, 1)
-        return ((torch.from_numpy(image) / 255 - mean) / std)[None]
-
-    def bytes_of(self, ready: Tensor) -> np.ndarray:
-        """Back from normalized ``(3, H, W)`` to the picture it stands for, uint8."""
-        mean, std = torch.tensor(self.mean).view(-1, 1, 1), torch.tensor(self.std).view(-1, 1, 1)
-        return ((ready * std + mean).clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+        seen = (denormalize(ready, self).clamp(0, 1) * 255).round().to(torch.uint8)
+        return seen.numpy(), ready[None]
 
 
 def photo_model(*, pretrained: bool = True, seed: int = 0) -> PhotoModel:
