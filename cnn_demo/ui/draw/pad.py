@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,7 +130,8 @@ def _draw() -> NDArray[np.uint8] | None:
                 persist_state="session",
                 help=_("The pad is 280 pixels wide. Ten pixels of pen become one pixel for the network, roughly."),
             )
-    image = None if history[-1].png is None else _pixels(history[-1].png)
+    png = history[-1].png
+    image = None if png is None else _read_picture(png)
     st.session_state[LAST] = image
     return image
 
@@ -160,11 +160,18 @@ def _clear() -> None:
     st.session_state[_MOUNT] += 1
 
 
-def _pixels(png: bytes) -> NDArray[np.uint8]:
-    from PIL import Image
+def _read_picture(data: bytes) -> NDArray[np.uint8]:
+    """The picture in the bytes of a file, as the command line reads it.
 
-    with Image.open(io.BytesIO(png)) as image:
-        return np.asarray(image.convert("RGBA"))
+    Raises:
+        DrawingError: it cannot be used.
+    """
+    from cnn_demo.drawing.pictures import as_picture, open_image
+
+    picture = as_picture(open_image(data))
+    if picture.mode == "LA":  # the one mode whose array is no picture
+        picture = picture.convert("RGBA")
+    return np.asarray(picture)
 
 
 # -- samples ------------------------------------------------------------------------------------------------------
@@ -206,16 +213,13 @@ def _upload() -> NDArray[np.uint8] | None:
 
 def _take() -> None:
     """Read the file that has just come; a bad one leaves the picture before it where it is."""
-    from cnn_demo.drawing.pictures import DrawingError, as_picture, open_image
+    from cnn_demo.drawing.pictures import DrawingError
 
     file = st.session_state.get(f"draw:file:{st.session_state[_ROUND]}")
     if file is None:
         return
     try:
-        picture = as_picture(open_image(file.getvalue()))
-        if picture.mode == "LA":  # the one mode that is no array of a picture
-            picture = picture.convert("RGBA")
-        st.session_state[_UPLOAD] = (file.name, np.asarray(picture))
+        st.session_state[_UPLOAD] = (file.name, _read_picture(file.getvalue()))
         st.session_state[_PROBLEM] = None
     except DrawingError as error:
         st.session_state[_PROBLEM] = (error.kind, file.name)
