@@ -25,7 +25,7 @@ from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.splits import Split
 from cnn_demo.inspect.patches import cached_statistics
-from cnn_demo.inspect.scene import Shown, pack, run_scene
+from cnn_demo.inspect.scene import ViewOptions, pack_scene, run_scene
 from cnn_demo.models.registry import create_model
 
 # Moves the pointer over a layer at random and gives the milliseconds until each handler has returned.
@@ -61,7 +61,7 @@ def maps(name: str, kinds: tuple[str, ...], count: int) -> None:
     image = data.test.images[0]
 
     def once() -> bytes:
-        return pack(run_scene(model, image.numpy(), normalize(image[None], data.spec)), Shown(kinds))
+        return pack_scene(run_scene(model, image.numpy(), normalize(image[None], data.spec)), ViewOptions(kinds))
 
     found = milliseconds(once, count)
     packed = once()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,18 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnn_demo.inspect.architecture import Layer, describe
+from cnn_demo.inspect.architecture import Layer, describe, response
 from cnn_demo.inspect.capture import Captured, Node, capture
+from cnn_demo.inspect.influence import influence, order
 from cnn_demo.inspect.receptive import window_settings
-from cnn_demo.inspect.trace import chain_of
 from cnn_demo.plots.tiles import DIVERGING, SEQUENTIAL, Colors, Scale, limits, table
 
-# What is sent as float32 and with weights, so that the browser can do the arithmetic itself. Beyond, maps are bytes.
-WHOLE_VALUES = 600_000
-WHOLE_WEIGHTS = 100_000
-# What arithmetic.js can take apart.
-_MIXING = ("input", "conv2d", "linear", "max_pool2d", "avg_pool2d", "add")
-_SINGLE = ("batch_norm", "relu", "dropout", "sigmoid", "tanh")
+EXACT_VALUES = 600_000  # as many values are sent as float32; where there are more, each is sent as one byte
 
 
 @dataclass(frozen=True)
@@ -87,18 +82,52 @@ def run_scene(model: nn.Module, image: np.ndarray, ready: Tensor) -> Scene:
     return Scene(maps, tuple(describe(maps.nodes)), image, probabilities)
 
 
-def drawable(layer: Layer) -> bool:
+def order_channels(scene: Scene, model: nn.Module, by: str) -> dict[str, np.ndarray]:
+    """Put the channels of every convolution in an order, and those of what directly follows it in the same.
+
+    Args:
+        scene: whose channels.
+        model: what the scene was run with.
+        by: "mean", the largest mean activation first; or "influence", the strongest in favor of the prediction first.
+
+    Returns:
+        By layer, channel numbers.
+    """
+    convs = [layer for layer in scene.layers if layer.kind == "conv"]
+    answers = {layer.name: response(scene.maps.nodes, layer.name) for layer in convs}
+    influences = {}
+    if by == "influence":
+        influences = influence(model, scene.maps["input"], answers, scene.prediction)
+    orders: dict[str, np.ndarray] = {}
+    for layer in convs:
+        means = scene.means(answers[layer.name])
+        found = order(layer.channels, by, means=means, influences=influences.get(layer.name))
+        follower: str | None = layer.name
+        while follower is not None:
+            orders[follower] = found
+            follower = _next_with_same_channels(scene, follower)
+    return orders
+
+
+def _next_with_same_channels(scene: Scene, name: str) -> str | None:
+    readers = [layer for layer in scene.layers if name in layer.inputs]
+    if len(readers) == 1 and readers[0].kind in ("norm", "activation", "pool"):
+        return readers[0].name
+    return None
+
+
+def is_drawable(layer: Layer) -> bool:
     """Whether a layer can be shown as tiles: maps, or features as maps of one unit."""
     return len(layer.shape) in (1, 3)
 
 
-def colors_of(layer: Layer) -> Colors:
+def choose_colors(layer: Layer) -> Colors:
     """Sequential for what an activation or a pooling made, and for pixels; diverging for what has two signs."""
     return "sequential" if layer.kind in ("input", "activation", "pool") else "diverging"
 
 
 @dataclass(frozen=True)
-class Shown:
+class ViewOptions:
     """What a page wants to see of a scene.
 
     Attributes:
@@ -113,92 +142,59 @@ class Shown:
     orders: Mapping[str, np.ndarray] = field(default_factory=dict)
     dead: Mapping[str, np.ndarray] = field(default_factory=dict)
 
-    def layers(self, scene: Scene) -> list[Layer]:
+    def shown_layers(self, scene: Scene) -> list[Layer]:
         """The layers that are shown, in the order of execution."""
         kinds = (*self.kinds, "linear")
-        return [layer for layer in scene.layers if layer.kind in kinds and drawable(layer)]
+        return [layer for layer in scene.layers if layer.kind in kinds and is_drawable(layer)]
 
 
-def pack(scene: Scene, shown: Shown, **more: Any) -> bytes:
-    """A scene as bytes for the browser: a little-endian length, that much JSON, then the numbers it points into.
+def pack_scene(scene: Scene, options: ViewOptions, **more: Any) -> bytes:
+    """Pack a scene for the browser: a little-endian length, that much JSON, then the numbers that the JSON points to.
 
     The JSON holds every layer's facts, and for layers that are shown or read by one that is, where their values are:
     ``[offset, count, "f4" or "u1"]`` with offsets from the end of the JSON. Bytes stand for
-    ``low + byte / 255 · (high - low)``. Where everything is small (``whole``), weights are sent too.
+    ``low + byte / 255 · (high - low)``; ``exact`` says that all values are float32.
 
     Args:
         scene: what to send.
-        shown: what the page wants to see of it.
+        options: what the page wants to see of it.
         more: further JSON for the header (words, the pinned unit).
     """
-    wanted = [layer.name for layer in shown.layers(scene)]
-    needed = _read_by(scene, wanted)
-    full = _full(scene, wanted)
-    whole = sends_all(scene, shown)
-    bag = _Bag()
+    shown = [layer.name for layer in options.shown_layers(scene)]
+    sent = _layers_to_send(scene, shown)
+    exact = sum(int(np.prod(scene.layer(name).shape)) for name in sent) <= EXACT_VALUES
+    arrays = _ArrayPacker()
     facts = []
     for layer in scene.layers:
-        fact = _facts(layer)
-        if layer.name in (full if whole else needed):
-            fact.update(_values(scene, layer, bag, whole))
-        if layer.name in wanted:
-            fact.update(_display(scene, layer, shown), chain=chain_of(scene.maps.nodes, layer.name))
-        if whole:
-            fact.update(_weights(scene.maps.nodes[layer.name], bag))
+        fact = _describe_layer(layer)
+        if layer.name in sent:
+            fact.update(_pack_values(scene, layer, arrays, exact))
+        if layer.name in shown:
+            fact.update(_describe_display(scene, layer, options))
         facts.append(fact)
     header = {
         "layers": facts,
-        "shown": wanted,
-        "whole": whole,
-        "image": bag.add(scene.image),
+        "shown": shown,
+        "exact": exact,
+        "image": arrays.add(scene.image),
         "image_shape": scene.image.shape,
-        "probabilities": scene.probabilities.tolist(),
-        "tables": {"sequential": bag.add(table(SEQUENTIAL)), "diverging": bag.add(table(DIVERGING))},
+        "tables": {"sequential": arrays.add(table(SEQUENTIAL)), "diverging": arrays.add(table(DIVERGING))},
         **more,
     }
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-len(text) % 4)  # what follows starts at a multiple of four
-    return struct.pack("<I", len(text)) + text + bag.bytes()
+    return struct.pack("<I", len(text)) + text + arrays.joined()
 
 
-def sends_all(scene: Scene, shown: Shown) -> bool:
-    """Whether everything that the arithmetic needs is small enough to be sent as it is."""
-    names = _full(scene, [layer.name for layer in shown.layers(scene)])
-    return sum(int(np.prod(scene.layer(name).shape)) for name in names) <= WHOLE_VALUES
+def _layers_to_send(scene: Scene, shown: list[str]) -> set[str]:
+    """The input, what is shown, and what that reads."""
+    names = {"input", *shown}
+    for name in shown:
+        names.update(scene.maps.nodes[name].inputs)
+    return {name for name in names if is_drawable(scene.layer(name))}
 
 
-def in_browser(scene: Scene, shown: Shown, name: str) -> bool:
-    """Whether the browser can take the units of a layer apart with what :func:`pack` sends it."""
-    if name not in [layer.name for layer in shown.layers(scene)] or not sends_all(scene, shown):
-        return False
-    for node in (scene.maps.nodes[link] for link in chain_of(scene.maps.nodes, name)):
-        weight = node.settings.get("weight")
-        heavy = isinstance(weight, Tensor) and weight.numel() > WHOLE_WEIGHTS
-        unfit = node.op == "add" and len(node.inputs) != 2
-        unfit |= node.op == "batch_norm" and node.settings.get("running_mean") is None
-        if node.op not in _MIXING + _SINGLE or heavy or unfit:
-            return False
-    return True
-
-
-def _read_by(scene: Scene, wanted: list[str]) -> dict[str, None]:
-    """What is shown, and what that reads."""
-    names = dict.fromkeys(["input", *wanted])
-    for name in wanted:
-        names.update(dict.fromkeys(scene.maps.nodes[name].inputs))
-    return {name: None for name in names if drawable(scene.layer(name))}
-
-
-def _full(scene: Scene, wanted: list[str]) -> dict[str, None]:
-    """What the arithmetic of everything shown needs."""
-    names = _read_by(scene, wanted)
-    for name in wanted:
-        chain = chain_of(scene.maps.nodes, name)
-        names.update(dict.fromkeys([*chain, *scene.maps.nodes[chain[0]].inputs]))
-    return {name: None for name in names if drawable(scene.layer(name))}
-
-
-class _Bag:
+class _ArrayPacker:
     """Arrays one behind the other, each at a multiple of four."""
 
     def __init__(self) -> None:
@@ -206,7 +202,7 @@ class _Bag:
         self._size = 0
 
     def add(self, array: np.ndarray) -> list[Any]:
-        """Put an array in; where it is and what it is."""
+        """Append an array; where it is and what it is."""
         kind = "u1" if array.dtype == np.uint8 else "f4"
         data = np.ascontiguousarray(array, np.uint8 if kind == "u1" else np.dtype("<f4")).tobytes()
         place = [self._size, array.size, kind]
@@ -215,12 +211,12 @@ class _Bag:
         self._size += len(data)
         return place
 
-    def bytes(self) -> bytes:
+    def joined(self) -> bytes:
         return b"".join(self._parts)
 
 
-def _facts(layer: Layer) -> dict[str, Any]:
-    """What the ribbon says of a layer, and its geometry."""
+def _describe_layer(layer: Layer) -> dict[str, Any]:
+    """What the strip of layers says, and the geometry."""
     return {
         "name": layer.name,
         "kind": layer.kind,
@@ -234,66 +230,40 @@ def _facts(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _values(scene: Scene, layer: Layer, bag: _Bag, whole: bool) -> dict[str, Any]:
+def _pack_values(scene: Scene, layer: Layer, arrays: _ArrayPacker, exact: bool) -> dict[str, Any]:
     values = scene.values(layer.name)
-    found: dict[str, Any] = {
+    low, high = float(values.min()), float(values.max())
+    if not exact:
+        values = ((values - low) * (255 / (high - low or 1.0)) + 0.5).astype(np.uint8)
+    return {
+        "values": arrays.add(values),
+        "low": low,
+        "high": high,
         "rows": layer.field.rows.bounds.tolist(),
         "cols": layer.field.cols.bounds.tolist(),
-        **_window(scene.maps.nodes[layer.name]),
+        **_describe_window(scene.maps.nodes[layer.name]),
     }
-    low, high = float(values.min()), float(values.max())
-    if whole:
-        return {**found, "values": bag.add(values), "low": low, "high": high}
-    span = high - low or 1.0
-    coded = ((values - low) * (255 / span) + 0.5).astype(np.uint8)
-    return {**found, "values": bag.add(coded), "low": low, "high": high}
 
 
-def _window(node: Node) -> dict[str, Any]:
+def _describe_window(node: Node) -> dict[str, Any]:
     """The window of a convolution or pooling, so that the browser can light up what a unit reads."""
     if node.op not in ("conv2d", "max_pool2d", "avg_pool2d"):
         return {}
     kernel, stride, padding, dilation = window_settings(node)
-    return {
-        "kernel": kernel,
-        "stride": stride,
-        "padding": padding,
-        "dilation": dilation,
-        "groups": int(node.settings.get("groups", 1)),
-        "inclusive": bool(node.settings.get("count_include_pad", True)),
-        "divisor": node.settings.get("divisor_override"),
-    }
+    groups = int(node.settings.get("groups", 1))
+    return {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
 
-def _display(scene: Scene, layer: Layer, shown: Shown) -> dict[str, Any]:
+def _describe_display(scene: Scene, layer: Layer, options: ViewOptions) -> dict[str, Any]:
     values = scene.values(layer.name)
-    colors = colors_of(layer)
-    ends = limits(values, colors, shown.scale)
-    order = shown.orders.get(layer.name)
-    dead = shown.dead.get(layer.name)
+    colors = choose_colors(layer)
+    ends = limits(values, colors, options.scale)
+    order = options.orders.get(layer.name)
+    dead = options.dead.get(layer.name)
     return {
         "colors": colors,
-        "limits": ends[:1].tolist() if shown.scale == "layer" else ends.tolist(),
+        "limits": ends[:1].tolist() if options.scale == "layer" else ends.tolist(),
         "order": (np.arange(len(values)) if order is None else order).tolist(),
         "silent": np.flatnonzero(scene.silent(layer.name)).tolist(),
         "dead": [] if dead is None else np.flatnonzero(dead).tolist(),
     }
-
-
-def _weights(node: Node, bag: _Bag) -> dict[str, Any]:
-    """The numbers that the arithmetic of a layer needs, where they are few enough."""
-    settings = node.settings
-    found: dict[str, Any] = {}
-    weight = settings.get("weight")
-    if node.op in ("conv2d", "linear"):
-        if not isinstance(weight, Tensor) or weight.numel() > WHOLE_WEIGHTS:
-            return {}
-        found = _tensors(settings, ("weight", "bias"), bag)
-    elif node.op == "batch_norm" and settings.get("running_mean") is not None:
-        found = _tensors(settings, ("running_mean", "running_var", "weight", "bias"), bag)
-        found["eps"] = float(settings.get("eps", 1e-5))
-    return {"weights": found} if found else {}
-
-
-def _tensors(settings: Mapping[str, Any], names: Iterable[str], bag: _Bag) -> dict[str, Any]:
-    return {n: bag.add(settings[n].detach().numpy()) for n in names if isinstance(settings.get(n), Tensor)}

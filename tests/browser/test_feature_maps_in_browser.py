@@ -1,4 +1,4 @@
-"""The explorer in Chromium: hover, click, keyboard; the numbers on the page are PyTorch's."""
+"""The explorer in Chromium: a hover stays in the browser, a click brings the arithmetic from the server."""
 
 from __future__ import annotations
 
@@ -56,6 +56,31 @@ def checks(page: Page) -> list[dict[str, Any]]:
     return [{**row, **{k: float(row[k]) for k in ("value", "captured", "difference")}} for row in rows]
 
 
+# Clicks on a layer's picture and gives what the panel says before any answer can have arrived.
+CLICK = """
+(layer) => {
+  const roots = [...document.querySelectorAll('*')].map((e) => e.shadowRoot).filter(Boolean);
+  const stage = roots.flatMap((r) => [...r.querySelectorAll(`.stack .stage[data-layer="${layer}"]`)])[0];
+  const box = stage.getBoundingClientRect();
+  const [clientX, clientY] = [box.left + 0.63 * box.width, box.top + 0.4 * box.height];
+  stage.dispatchEvent(new MouseEvent('click', { clientX, clientY, bubbles: true, composed: true }));
+  const panel = roots.flatMap((r) => [...r.querySelectorAll('.sums')])[0];
+  return [panel.querySelector('.title').textContent, panel.getAttribute('aria-busy')];
+}
+"""
+
+
+def received(page: Page) -> list[int]:
+    """Grows by the bytes of each message from the server, from now on."""
+    sizes: list[int] = []
+    client = page.context.new_cdp_session(page)
+    client.send("Network.enable")
+    client.on(
+        "Network.webSocketFrameReceived", lambda frame: sizes.append(len(frame["response"]["payloadData"]) * 3 // 4)
+    )
+    return sizes
+
+
 def test_hover_shows_value_and_receptive_field_without_a_message(visit: Visit) -> None:
     page = visit(ADDRESS + "cnn", viewport={"width": 1440, "height": 1300})
     sent: list[Any] = []
@@ -91,12 +116,13 @@ def test_hover_shows_value_and_receptive_field_without_a_message(visit: Visit) -
     assert sockets == []
 
 
-def test_click_pins_and_the_arithmetic_is_pytorchs(visit: Visit) -> None:
+def test_click_brings_the_arithmetic_of_the_server(visit: Visit) -> None:
     page = visit(ADDRESS + "cnn", viewport={"width": 1440, "height": 1300})
+    expect(page.get_by_text("Which classes it fires for")).to_be_visible()
     _model, values = network("cnn")
     for layer, step in (("conv2", "ConvStep"), ("pool1", "PoolStep"), ("conv1", "ConvStep")):
         page.mouse.click(*at(page, layer, 0.63, 0.4))
-        title = page.locator(".sums .title")
+        title = page.locator(".sums:not([aria-busy]) .title")
         expect(title).to_contain_text(f"{layer}, channel")
         name, channel, row, column = unit(page)
         expect(page.locator(f'.step[data-step="{step}"]')).to_be_visible()
@@ -110,11 +136,45 @@ def test_click_pins_and_the_arithmetic_is_pytorchs(visit: Visit) -> None:
         page.wait_for_url(re.compile(rf"unit={layer}%2C{channel}%2C{row}%2C{column}"))
 
 
+def test_a_click_is_answered_at_once_and_the_maps_stay_where_they_are(visit: Visit) -> None:
+    page = visit(ADDRESS + "cnn&unit=conv1,0,3,3", viewport={"width": 1440, "height": 900})
+    expect(page.locator(".sums:not([aria-busy]) .title")).to_contain_text("conv1, channel 0, unit (3, 3)")
+    expect(page.get_by_text("Which classes it fires for")).to_be_visible()
+    page.locator(".sums").scroll_into_view_if_needed()
+    top = "() => document.querySelector('.stMain').scrollTop"
+    before, sizes = page.evaluate(top), received(page)
+    for layer in ("conv2", "relu2", "pool1"):
+        title, busy = page.evaluate(CLICK, layer)
+        assert re.fullmatch(rf"{layer}, channel \d+, unit \(\d+, \d+\): …", title)
+        assert busy == "true"
+        expect(page.locator(".sums:not([aria-busy]) .title")).to_contain_text(title.removesuffix("…"))
+        expect(page.locator(f'.check[data-layer="{layer}"]')).to_be_visible()
+        assert page.evaluate(top) == before
+    page.wait_for_timeout(500)  # the rest of the page
+    maps = 4 * sum(value.numel() for name, value in network("cnn")[1].items() if value.dim() == 3)
+    assert 0 < sum(sizes) < maps / 2  # all three answers together are smaller than the maps once
+
+
+def test_what_was_unfolded_stays_while_the_page_runs_again(visit: Visit) -> None:
+    page = visit(ADDRESS + "cnn&unit=conv2,20,6,6", viewport={"width": 1440, "height": 1300})
+    page.get_by_role("button", name="Show all 32").click()
+    expect(page.locator(".card")).to_have_count(32)
+    order = page.get_by_role("combobox", name="Order of channels")
+    order.press("ArrowDown")
+    order.press("ArrowDown")
+    order.press("Enter")
+    expect(order).not_to_have_value("number")
+    page.wait_for_timeout(500)
+    expect(page.locator(".card")).to_have_count(32)
+    expect(page.locator(".sums .title")).to_contain_text("conv2, channel 20, unit (6, 6)")
+
+
 def test_logit_and_softmax(visit: Visit) -> None:
     page = visit(ADDRESS + "cnn", viewport={"width": 1440, "height": 1300})
     _model, values = network("cnn")
     page.mouse.click(*at(page, "fc2", 0.55, 0.5))
     expect(page.locator('.step[data-step="SoftmaxStep"]')).to_be_visible()
+    expect(page.locator(".sums .title")).to_contain_text("fc2, feature 5")
     linear, softmax = checks(page)
     assert linear["value"] == pytest.approx(float(values["fc2"][5]), abs=1e-5)
     assert softmax["value"] == pytest.approx(float(torch.softmax(values["fc2"], 0)[5]), abs=1e-6)
@@ -136,7 +196,7 @@ def test_keyboard(visit: Visit) -> None:
     expect(page.locator(".sums .title")).to_have_count(0)
 
 
-def test_a_large_network_asks_the_server(visit: Visit) -> None:
+def test_a_large_network_sends_its_maps_as_bytes_and_its_arithmetic_exactly(visit: Visit) -> None:
     page = visit(ADDRESS + "resnet18", viewport={"width": 1440, "height": 1300})
     _model, values = network("resnet18")
     expect(page.locator(".stack .stage")).to_have_count(21)  # twenty convolutions and the linear layer
@@ -147,6 +207,7 @@ def test_a_large_network_asks_the_server(visit: Visit) -> None:
     expect(page.locator('.step[data-step="NormStep"]')).to_be_visible()
     name, channel, row, column = unit(page)
     assert name == "layer3.0.conv1"
+    expect(page.locator(".readout .big")).to_contain_text("≈")
     for found in checks(page):
         truth = float(values[found["layer"]][channel, row, column])
         assert found["value"] == pytest.approx(truth, abs=1e-4)
@@ -156,7 +217,8 @@ def test_a_large_network_asks_the_server(visit: Visit) -> None:
 
 def test_a_link_shows_what_its_sender_saw(visit: Visit) -> None:
     page = visit(ADDRESS + "cnn&unit=conv2,20,6,6", viewport={"width": 390, "height": 844})
-    expect(page.locator(".sums .title")).to_contain_text("conv2, channel 20, unit (6, 6)")
+    expect(page.locator(".sums:not([aria-busy]) .title")).to_contain_text("conv2, channel 20, unit (6, 6)")
+    expect(page.locator('.step[data-step="ConvStep"]')).to_be_visible()
     wide = page.evaluate(
         "document.querySelector('.stMain').scrollWidth - document.querySelector('.stMain').clientWidth"
     )

@@ -27,7 +27,7 @@ _PATIENCE = 2e11  # multiply-adds for which nobody is asked: some ten seconds on
 def choose_channel(scene: Scene) -> tuple[Layer, int]:
     """Layer and channel: those of the pinned unit until the visitor chooses others."""
     convs = [layer.name for layer in scene.layers if layer.kind == "conv"]
-    pin = scenes.pinned(scene)
+    pin = scenes.pinned_unit(scene)
     if pin is not None and st.session_state.get("maps:followed") != pin:
         st.session_state["maps:followed"] = pin
         layer = _conv_behind(scene, pin["layer"])
@@ -215,7 +215,7 @@ def _patch_picture(patch: np.ndarray, inside: np.ndarray) -> np.ndarray:
 def by_class(network: LoadedModel, layer: Layer, channel: int, found: PatchIndex) -> None:
     """Mean activation by class as bars."""
     part = found.layers[layer.name]
-    classes = [scenes.class_name(network, i) for i in range(part.by_class.shape[1])]
+    classes = scenes.class_names(network)
     values = part.by_class[channel].tolist()
     option = {
         "animation": False,

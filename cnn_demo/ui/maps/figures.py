@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -13,15 +13,15 @@ from cnn_demo.ui.shared import i18n, state
 from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
-    from cnn_demo.inspect.scene import Scene
+    from cnn_demo.inspect.scene import Scene, ViewOptions
     from cnn_demo.prediction.load import LoadedModel
 
 _LAYER = "maps:figure-layer"
 
 
-def show_figure_downloads(network: LoadedModel, scene: Scene, shown: Any) -> None:
+def show_figure_downloads(network: LoadedModel, scene: Scene, options: ViewOptions) -> None:
     """The menu of downloads. A file is made when somebody asks for it, in the language of the page."""
-    layers = [layer.name for layer in shown.layers(scene)]
+    layers = [layer.name for layer in options.shown_layers(scene)]
     if not layers:
         return
     pinned = (state.get("unit") or "").rsplit(",", 3)[0]
@@ -35,7 +35,7 @@ def show_figure_downloads(network: LoadedModel, scene: Scene, shown: Any) -> Non
         for kind in ("png", "svg"):
             st.download_button(
                 f"{title} · .{kind}",
-                partial(picture, scene, shown, layer, kind, code),
+                partial(draw_layer, scene, options, layer, kind, code),
                 f"{base}.{kind}",
                 key=f"maps:file:{kind}",
                 on_click="ignore",
@@ -45,7 +45,7 @@ def show_figure_downloads(network: LoadedModel, scene: Scene, shown: Any) -> Non
         title = _("All arrays")
         st.download_button(
             f"{title} · .npz",
-            lambda: arrays(scene),
+            lambda: save_arrays(scene),
             f"{network.file_name}-maps.npz",
             key="maps:file:npz",
             on_click="ignore",
@@ -54,33 +54,33 @@ def show_figure_downloads(network: LoadedModel, scene: Scene, shown: Any) -> Non
         )
 
 
-def picture(scene: Scene, shown: Any, name: str, kind: str, code: str) -> bytes:
+def draw_layer(scene: Scene, options: ViewOptions, name: str, kind: str, code: str) -> bytes:
     """All channels of one layer by matplotlib, with titles and a color bar.
 
     Args:
         scene: whose maps.
-        shown: order and color scale.
+        options: order and color scale.
         name: the layer.
         kind: "png" or "svg".
         code: the language of the words in it.
     """
-    from cnn_demo.inspect.scene import colors_of
+    from cnn_demo.inspect.scene import choose_colors
     from cnn_demo.plots import figures as plots
     from cnn_demo.plots.tiles import DIVERGING, SEQUENTIAL, tile
 
     layer = scene.layer(name)
-    colors = colors_of(layer)
-    tiles = tile(scene.values(name), colors=colors, scale=shown.scale, order=shown.orders.get(name))
+    colors = choose_colors(layer)
+    tiles = tile(scene.values(name), colors=colors, scale=options.scale, order=options.orders.get(name))
     with i18n.use(code):
         title = _("{layer}: {n} maps of {height} × {width}").format(
             layer=name, n=layer.channels, height=(*layer.shape, 1, 1)[1], width=(*layer.shape, 1, 1)[2]
         )
-        note = "" if shown.scale == "layer" else _("each channel from its own smallest to its own largest value")
+        note = "" if options.scale == "layer" else _("each channel from its own smallest to its own largest value")
         color_map = DIVERGING if colors == "diverging" else SEQUENTIAL
         return plots.figure_bytes(plots.feature_maps(title, tiles, color_map, _("Value"), note), kind)
 
 
-def arrays(scene: Scene) -> bytes:
+def save_arrays(scene: Scene) -> bytes:
     """Input and every layer's output as NPZ; names as on the page."""
     buffer = io.BytesIO()
     found = {name: scene.maps[name][0].numpy() for name in scene.maps}

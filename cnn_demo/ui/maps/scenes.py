@@ -1,4 +1,4 @@
-"""The middle of the page: options, explorer, arithmetic from the server, downloads, the table of layers."""
+"""The middle of the page: options, explorer, the arithmetic of the pinned unit, downloads, the table of layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from cnn_demo.inspect.patches import PatchIndex
-    from cnn_demo.inspect.scene import Scene
+    from cnn_demo.inspect.scene import Scene, ViewOptions
     from cnn_demo.prediction.load import LoadedModel
 
 EXPLORER = "maps:explorer"
@@ -43,23 +43,19 @@ def show_scene(network: LoadedModel, image: np.ndarray, found: PatchIndex | None
         image: ``(C, H, W)`` uint8.
         found: what is known about the channels, to mark dead ones.
     """
-    from cnn_demo.inspect.scene import in_browser
-
     scene = scene_of(network, network.key, image.tobytes(), image.shape)
-    shown = _options(scene, network, found)
-    _prediction(network, scene)
-    pin = pinned(scene)
-    explorer.explore(_packed(network, scene, shown, pin), EXPLORER, _pin)
-    if pin is not None and not in_browser(scene, shown, pin["layer"]):
-        _arithmetic(network, scene, pin)
+    options = _choose_options(scene, network, found)
+    _show_prediction(network, scene)
+    explorer.show_explorer(_pack(network, scene, options), EXPLORER, _keep_pin)
+    _show_arithmetic(network, scene)
     with st.container(horizontal=True):
-        figures.show_figure_downloads(network, scene, shown)
+        figures.show_figure_downloads(network, scene, options)
     with st.expander(_("The layers as a table"), icon=":material/table:"):
-        st.dataframe(_table(scene), hide_index=True)
+        st.dataframe(_tabulate_layers(scene), hide_index=True)
     return scene
 
 
-def pinned(scene: Scene) -> dict[str, Any] | None:
+def pinned_unit(scene: Scene) -> dict[str, Any] | None:
     """The pinned unit of the link or of this session, where this network has it."""
     parts = (state.get("unit") or "").rsplit(",", 3)
     if len(parts) != 4 or not all(part.isdigit() for part in parts[1:]):
@@ -74,13 +70,13 @@ def pinned(scene: Scene) -> dict[str, Any] | None:
     return {"layer": layer.name, "channel": channel, "y": y, "x": x}
 
 
-def _pin() -> None:
+def _keep_pin() -> None:
     pin = st.session_state[EXPLORER].get("pin")
     state.put("unit", ",".join(str(pin[name]) for name in ("layer", "channel", "y", "x")) if pin else None)
 
 
-def _options(scene: Scene, network: LoadedModel, found: PatchIndex | None) -> Any:
-    from cnn_demo.inspect.scene import Shown
+def _choose_options(scene: Scene, network: LoadedModel, found: PatchIndex | None) -> ViewOptions:
+    from cnn_demo.inspect.scene import ViewOptions
 
     here = [kind for kind in _CHOICES if any(layer.kind == kind for layer in scene.layers)]
     few = sum(layer.kind in here for layer in scene.layers) <= _FEW_LAYERS
@@ -122,41 +118,18 @@ def _options(scene: Scene, network: LoadedModel, found: PatchIndex | None) -> An
         )
     dead = {} if found is None else {name: part.dead for name, part in found.layers.items()}
     dead |= {} if found is None else {part.response: part.dead for part in found.layers.values()}
-    return Shown(tuple(kinds), "channel" if scale == "channel" else "layer", _orders(scene, network, by), dead)
+    order = {} if by == "index" else _order(scene, network, network.key, scene.image.tobytes(), by)
+    return ViewOptions(tuple(kinds), "channel" if scale == "channel" else "layer", order, dead)
 
 
-def _orders(scene: Scene, network: LoadedModel, by: str) -> dict[str, np.ndarray]:
-    """Convolutions in the wanted order, and what directly follows them in the same."""
-    from cnn_demo.inspect.architecture import response
-    from cnn_demo.inspect.influence import influence, order
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _order(_scene: Scene, _network: LoadedModel, key: str, pixels: bytes, by: str) -> dict[str, np.ndarray]:
+    from cnn_demo.inspect.scene import order_channels
 
-    if by == "index":
-        return {}
-    convs = [layer for layer in scene.layers if layer.kind == "conv"]
-    answers = {layer.name: response(scene.maps.nodes, layer.name) for layer in convs}
-    weights = {}
-    if by == "influence":
-        weights = influence(network.model, scene.maps["input"], answers, scene.prediction)
-    orders: dict[str, np.ndarray] = {}
-    for layer in convs:
-        means = scene.means(answers[layer.name])
-        found = order(layer.channels, by, means=means, influences=weights.get(layer.name))
-        orders[layer.name] = found
-        follower = _follower(scene, layer.name)
-        while follower is not None:
-            orders[follower] = found
-            follower = _follower(scene, follower)
-    return orders
+    return order_channels(_scene, _network.model, by)
 
 
-def _follower(scene: Scene, name: str) -> str | None:
-    readers = [layer for layer in scene.layers if name in layer.inputs]
-    if len(readers) == 1 and readers[0].kind in ("norm", "activation", "pool"):
-        return readers[0].name
-    return None
-
-
-def _prediction(network: LoadedModel, scene: Scene) -> None:
+def _show_prediction(network: LoadedModel, scene: Scene) -> None:
     p = calibrated(network, scene.maps[scene.layers[-1].name])
     parts = [f"**{class_name(network, int(i))}** {p[i]:.1%}" for i in np.argsort(-p)[:3]]
     st.markdown(_("The network says: {answers}").format(answers=" · ".join(parts)))
@@ -172,6 +145,11 @@ def calibrated(network: LoadedModel, logits: Tensor) -> np.ndarray:
     return Predictor(network, load_calibration(network)).probabilities_of(logits)[0].numpy()
 
 
+def class_names(network: LoadedModel) -> list[str]:
+    """The classes for people, in the order of the logits."""
+    return [class_name(network, i) for i in range(len(network.classes))]
+
+
 def show_block_heading(title: str) -> None:
     """A heading within a section, translated already."""
     st.markdown(f"##### {title}", anchors=False)
@@ -183,33 +161,38 @@ def class_name(network: LoadedModel, index: int) -> str:
     return _(name) if network.photo is None else name
 
 
-def _packed(network: LoadedModel, scene: Scene, shown: Any, pin: dict[str, Any] | None) -> bytes:
-    from cnn_demo.inspect.scene import pack
+def _pack(network: LoadedModel, scene: Scene, options: ViewOptions) -> bytes:
+    """The scene for the browser: the very same bytes until something in it changes, so that they travel once."""
+    from cnn_demo.inspect.scene import pack_scene
 
-    classes = [class_name(network, i) for i in range(len(network.classes))]
     digest = hashlib.sha1(usedforsecurity=False)
-    for part in (network.key, scene.image.tobytes(), i18n.language(), shown.kinds, shown.scale):
+    for part in (network.key, scene.image.tobytes(), i18n.language(), options.kinds, options.scale):
         digest.update(part if isinstance(part, bytes) else repr(part).encode())
-    for arrays in (shown.orders, shown.dead):
+    for arrays in (options.orders, options.dead):
         for name, array in arrays.items():
             digest.update(name.encode() + array.tobytes())
-    # The browser needs the pin once, to begin with. Sent again after each click, the same maps would travel again.
+    key = digest.hexdigest()
+    # The pin is in them to begin with: the browser knows the later ones by itself.
     sent = st.session_state.get(_SENT)
-    if sent is None or sent[0] != digest.hexdigest() or EXPLORER not in st.session_state:  # or it was just mounted
-        sent = st.session_state[_SENT] = (digest.hexdigest(), pin)
-    return pack(scene, shown, id=sent[0], words=explorer.words(), classes=classes, pin=sent[1])
+    if sent is None or sent[0] != key or EXPLORER not in st.session_state:  # or it was just mounted
+        words, classes, pin = explorer.list_words(), class_names(network), pinned_unit(scene)
+        sent = (key, pack_scene(scene, options, id=key, words=words, classes=classes, pin=pin))
+        st.session_state[_SENT] = sent
+    packed: bytes = sent[1]
+    return packed
 
 
-def _arithmetic(network: LoadedModel, scene: Scene, pin: dict[str, Any]) -> None:
+def _show_arithmetic(network: LoadedModel, scene: Scene) -> None:
     from cnn_demo.inspect.trace import trace_unit
     from cnn_demo.plots.tiles import DIVERGING, table
 
-    found = trace_unit(scene.maps, pin["layer"], pin["channel"], pin["y"], pin["x"]).plain()
-    classes = [class_name(network, i) for i in range(len(network.classes))]
-    explorer.board(found, table(DIVERGING).tolist(), classes, "maps:board")
+    pin, trace = pinned_unit(scene), None
+    if pin is not None:
+        trace = trace_unit(scene.maps, **pin).plain() | {"features": not scene.layer(pin["layer"]).spatial}
+    explorer.show_arithmetic(trace, table(DIVERGING).tolist(), class_names(network), "maps:arithmetic")
 
 
-def _table(scene: Scene) -> list[dict[str, Any]]:
+def _tabulate_layers(scene: Scene) -> list[dict[str, Any]]:
     kinds = explorer.kind_titles()
     rows = []
     for layer in scene.layers:

@@ -80,7 +80,7 @@ def _accuracy(network: LoadedModel, ablation: Ablation, now: ClassAccuracy) -> N
         f"{now.overall:.2%}",
         f"{(now.overall - before.overall) * 100:+.2f} %",
     )
-    classes = [scenes.class_name(network, i) for i in range(len(network.classes))]
+    classes = scenes.class_names(network)
     series = [
         {"name": title, "type": "bar", "data": _percent(part), "itemStyle": {"color": color}}
         for title, part, color in ((_("All on"), before, MARK_COLOR), (_("Now"), now, TEST_COLOR))

@@ -1,8 +1,8 @@
 """The feature-map explorer: hover a unit and see what it sees, click it and read its arithmetic.
 
-The scene arrives in the browser as bytes (:func:`cnn_demo.inspect.scene.pack`); hovering needs nothing more. A click is
-reported as the state value ``pin``. Where the scene was too large to carry the numbers, :func:`board` shows the
-arithmetic that the server worked out, with the same drawing code.
+The scene arrives in the browser as bytes (:func:`cnn_demo.inspect.scene.pack_scene`); hovering needs nothing more. A
+click is reported as the state value ``pin``, and the server answers with the arithmetic of that unit, in a component of
+its own, so that the maps do not travel again.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from cnn_demo.ui.shared.i18n import _
 _FOLDER = Path(__file__).resolve().parent
 
 
-def _read(*names: str) -> str:
+def _join_files(*names: str) -> str:
     return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
 
 
 _explorer = st.components.v2.component(
     "cnn_lab_explorer",
     html='<div class="lab"></div>',
-    css=_read("explorer.css"),
-    js=_read("scene.js", "arithmetic.js", "panel.js", "stage.js", "view.js"),
+    css=_join_files("explorer.css"),
+    js=_join_files("elements.js", "scene.js", "stage.js", "view.js"),
 )
-_board = st.components.v2.component(
-    "cnn_lab_board",
-    html='<div class="lab"><section class="sums"></section></div>',
-    css=_read("explorer.css"),
-    js=_read("panel.js", "board.js"),
+_arithmetic = st.components.v2.component(
+    "cnn_lab_arithmetic",
+    html='<div class="lab"></div>',
+    css=_join_files("explorer.css"),
+    js=_join_files("elements.js", "arithmetic.js"),
 )
 
 
-def explore(data: bytes, key: str, on_pin: Callable[[], None]) -> None:
+def show_explorer(data: bytes, key: str, on_pin: Callable[[], None]) -> None:
     """Show the explorer; the pinned unit is in ``st.session_state[key]["pin"]``.
 
     Args:
@@ -47,17 +47,18 @@ def explore(data: bytes, key: str, on_pin: Callable[[], None]) -> None:
     _explorer(data=data, key=key, default={"pin": None}, on_pin_change=on_pin)
 
 
-def board(trace: dict[str, Any], table: Sequence[Sequence[int]], classes: Sequence[str], key: str) -> None:
-    """Show arithmetic that the server worked out.
+def show_arithmetic(
+    trace: dict[str, Any] | None, colors: Sequence[Sequence[int]], classes: Sequence[str], key: str
+) -> None:
+    """Show the arithmetic of the pinned unit; with None an empty place that shows at once which unit gets pinned.
 
     Args:
-        trace: ``Trace.plain()``.
-        table: the diverging color map, 256 × RGB.
+        trace: ``Trace.plain()``, with ``features``: whether the unit is in a layer of features.
+        colors: the diverging color map, 256 × RGB.
         classes: names for the softmax.
         key: of the component.
     """
-    data = {"trace": trace, "table": [list(row) for row in table], "words": words(), "classes": list(classes)}
-    _board(data=data, key=key)
+    _arithmetic(data={"trace": trace, "table": colors, "words": list_words(), "classes": list(classes)}, key=key)
 
 
 def kind_titles() -> dict[str, str]:
@@ -77,7 +78,7 @@ def kind_titles() -> dict[str, str]:
     }
 
 
-def words() -> dict[str, Any]:
+def list_words() -> dict[str, Any]:
     """What the explorer says, in the visitor's language; names in braces are filled in by the browser."""
     return {
         "input": _("Input"),

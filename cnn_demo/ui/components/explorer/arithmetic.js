@@ -1,158 +1,187 @@
-// The arithmetic of one unit in the browser, step by step, in double precision. The same steps as
-// cnn_demo/inspect/trace.py gives for networks whose numbers are too many to send; null when some are missing here.
+// The arithmetic of the pinned unit, as the server worked it out (cnn_demo/inspect/trace.py). Words come translated.
 
-const TOP = 12;
-const FUNCTIONS = {
-  relu: (v) => Math.max(v, 0),
-  dropout: (v) => v,
-  sigmoid: (v) => 1 / (1 + Math.exp(-v)),
-  tanh: Math.tanh,
+// At most five signs, for the cells of a kernel.
+function brief(value) {
+  const size = Math.abs(value);
+  const text = size === 0 ? "0" : size < 0.0005 ? "~0" : size < 1 ? size.toFixed(3).slice(1) : size < 10 ? size.toFixed(1) : size.toFixed(0);
+  return value < 0 && text !== "~0" ? `−${text}` : text;
+}
+
+function shade(table, value, limit) {
+  const color = table[Math.max(0, Math.min(255, Math.round((limit ? value / limit : 0) * 127.5 + 127.5)))];
+  const [r, g, b] = [color & 255, (color >> 8) & 255, (color >> 16) & 255];
+  return `background:rgb(${r},${g},${b});color:${0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#111" : "#fff"}`;
+}
+
+const peak = (rows) => Math.max(0, ...rows.flat().map((v) => Math.abs(v ?? 0)));
+
+function numberGrid(rows, table, limit, won) {
+  const fine = rows.length > 5 || rows[0].length > 5;
+  return make("table", { class: fine ? "grid fine" : "grid" }, ...rows.map((row, a) =>
+    make("tr", {}, ...row.map((value, b) =>
+      value === null ? make("td", { class: "out" })
+        : make("td", {
+          class: won && won[0] === a && won[1] === b ? "won" : null, title: figure(value, 7), text: brief(value),
+          style: shade(table, value, limit),
+        })))));
+}
+
+function check(step, words) {
+  const line = make("div", {
+    class: "check num", "data-layer": step.layer, "data-value": step.value, "data-captured": step.captured,
+    "data-difference": step.difference,
+  });
+  line.append(make("b", { text: `= ${figure(step.value, 7)}` }), "  ·  ", say(words.check, {
+    value: figure(step.captured, 7), difference: figure(step.difference, 2),
+  }));
+  return line;
+}
+
+const place = (y, x) => `(${y}, ${x})`;
+
+const RENDER = {
+  ConvStep(step, words, table) {
+    const order = step.sums.map((_, i) => i).sort((a, b) => Math.abs(step.sums[b]) - Math.abs(step.sums[a]));
+    const limits = { patch: peak(step.patch.flat()), kernel: peak(step.kernel.flat()), products: peak(step.products.flat()) };
+    const card = (i) => make("div", { class: "card", "data-channel": step.first_channel + i },
+      make("header", {}, make("span", { text: say(words.from_channel, { layer: step.source, channel: step.first_channel + i }) }),
+        make("b", { class: "num", text: `Σ ${figure(step.sums[i])}` })),
+      make("div", {},
+        numberGrid(step.patch[i], table, limits.patch), "×", numberGrid(step.kernel[i], table, limits.kernel), "=",
+        numberGrid(step.products[i], table, limits.products)));
+    const columns = step.patch[0][0].length;
+    const breadth = 3 * columns * (columns > 5 ? 12 : 29) + 56;
+    const cards = make("div", { class: "cards", style: `--card:${Math.max(210, breadth)}px` }, ...order.slice(0, TOP_CARDS).sort((a, b) => a - b).map(card));
+    const parts = [make("p", { text: say(words.conv, {
+      kernel: `${step.patch[0].length} × ${step.patch[0][0].length}`, n: step.sums.length, layer: step.source,
+      place: place(step.top, step.left),
+    }) }), cards];
+    if (order.length > TOP_CARDS) {
+      const rest = order.slice(TOP_CARDS).reduce((s, i) => s + step.sums[i], 0);
+      const button = make("button", { class: "more", text: say(words.all_channels, { n: order.length }), onclick: () => {
+        cards.replaceChildren(...step.sums.map((_, i) => card(i)));
+        note.remove();
+      } });
+      const note = make("p", {}, say(words.other_channels, {
+        n: order.length - TOP_CARDS, shown: TOP_CARDS, sum: figure(rest),
+      }), " ", button);
+      parts.push(note);
+    }
+    const total = step.sums.reduce((s, v) => s + v, 0);
+    parts.push(make("div", { class: "num", text: say(words.conv_sum, { sum: figure(total, 6), bias: figure(step.bias, 6) }) }));
+    return parts;
+  },
+  NormStep(step, words) {
+    return [make("div", { class: "num", text: say(words.norm, {
+      input: figure(step.input), mean: figure(step.mean), variance: figure(step.variance), eps: figure(step.eps, 2),
+      weight: figure(step.weight), bias: figure(step.bias),
+    }) })];
+  },
+  ActivationStep(step) {
+    return [make("div", { class: "num", text: `${step.op}(${figure(step.input, 6)})` })];
+  },
+  PoolStep(step, words, table) {
+    const say_it = step.winner ? say(words.max_pool, { row: step.winner[0], column: step.winner[1] })
+      : say(words.avg_pool, { n: step.divisor });
+    return [make("p", { text: say_it }), numberGrid(step.window, table, peak(step.window), step.winner)];
+  },
+  AddStep(step, words) {
+    return [make("div", { class: "num", text: step.terms
+      .map(([layer, value]) => `${figure(value, 6)} ${layer ? `(${layer})` : ""}`).join(" + ") })];
+  },
+  LinearStep(step, words) {
+    const limit = Math.max(...step.products.map(Math.abs), Math.abs(step.others), Math.abs(step.bias)) || 1;
+    const bar = (value) => make("td", { class: "bar" }, make("i", {
+      class: value < 0 ? "minus" : null, style: `width:${Math.round((Math.abs(value) / limit) * 100)}%`,
+    }));
+    const name = (k) => (step.places.length
+      ? say(words.unit_short, { layer: step.maps, channel: step.places[k][0], place: place(step.places[k][1], step.places[k][2]) })
+      : say(words.feature_short, { layer: step.source, n: step.index[k] }));
+    const cell = (value) => make("td", { class: "num", text: value });
+    return [make("p", { text: say(words.linear, { n: step.index.length, all: step.index.length + step.count }) }),
+      make("table", { class: "figures" },
+        make("tr", {}, ...[words.col_input, words.col_value, words.col_weight, words.col_product, ""].map((text) => make("th", { text }))),
+        ...step.index.map((_, k) => make("tr", {}, make("td", { text: name(k) }), cell(figure(step.inputs[k])),
+          cell(figure(step.weights[k])), cell(figure(step.products[k])), bar(step.products[k]))),
+        make("tr", {}, make("td", { text: say(words.others, { n: step.count }) }), cell(""), cell(""), cell(figure(step.others)), bar(step.others)),
+        make("tr", {}, make("td", { text: words.bias }), cell(""), cell(""), cell(figure(step.bias)), bar(step.bias)))];
+  },
+  SoftmaxStep(step, words, table, classes, chosen) {
+    const order = step.logits.map((_, i) => i);
+    const many = order.length > 20;
+    if (many) order.sort((a, b) => step.logits[b] - step.logits[a]);
+    const rows = many ? [...new Set([...order.slice(0, 8), chosen])] : order;
+    const cell = (value) => make("td", { class: "num", text: value });
+    return [make("p", { text: say(words.softmax, { largest: figure(step.largest), total: figure(step.total, 6) }) }),
+      make("table", { class: "figures" },
+        make("tr", {}, ...[words.col_class, words.col_logit, words.col_shifted, words.col_exp, words.col_probability, ""].map((text) => make("th", { text }))),
+        ...rows.map((i) => make("tr", { class: i === chosen ? "chosen" : null }, make("td", { text: classes[i] ?? i }),
+          cell(figure(step.logits[i])), cell(figure(step.logits[i] - step.largest)), cell(figure(step.exponentials[i])),
+          cell(`${(step.probabilities[i] * 100).toFixed(2)} %`),
+          make("td", { class: "bar" }, make("i", { style: `width:${(step.probabilities[i] * 100).toFixed(1)}%` })))))];
+  },
+  Step(step, words) {
+    return [make("p", { text: words.whole_step })];
+  },
 };
+const TOP_CARDS = 12;
 
-function takeApart(scene, layer, channel, y, x) {
-  if (!scene.whole || !layer.chain) return null;
-  const steps = [];
-  for (const name of layer.chain) {
-    const step = stepOf(scene, scene.byName.get(name), channel, y, x);
-    if (!step) return null;
-    step.difference = step.value - step.captured;
-    steps.push(step);
+// The panel. A click is seen here at once, the numbers follow: until then the steps of the unit before stay, dimmed.
+class Arithmetic {
+  constructor(root) {
+    this.title = make("p", { class: "title" });
+    this.steps = make("div");
+    this.section = make("section", { class: "sums" });
+    root.replaceChildren(this.section);
+    const listen = ({ detail }) => {
+      if (root.isConnected) this.announce(detail);
+      else document.removeEventListener(PIN_EVENT, listen); // this panel is gone
+    };
+    document.addEventListener(PIN_EVENT, listen);
   }
-  const last = scene.layers[scene.layers.length - 1];
-  if (layer.chain[layer.chain.length - 1] === last.name && last.kind === "linear")
-    steps.push(softmaxStep(scene, last, channel));
-  const own = steps.find((step) => step.layer === layer.name);
-  return { layer: layer.name, channel, y, x, value: own.captured, steps };
-}
 
-function stepOf(scene, layer, channel, y, x) {
-  if (!layer?.values) return null;
-  const base = { layer: layer.name, op: layer.op, captured: valueAt(scene, layer, channel, y, x) };
-  if (layer.kind === "input") return { step: "Step", ...base, value: base.captured };
-  const source = scene.byName.get(layer.inputs[0]);
-  if (!source) return null;
-  if (layer.op === "conv2d") return convStep(scene, layer, channel, y, x, base);
-  if (layer.op === "linear") return linearStep(scene, layer, source, channel, base);
-  if (layer.kernel) return poolStep(scene, layer, channel, y, x, base);
-  const input = valueAt(scene, source, channel, y, x);
-  if (Number.isNaN(input)) return null;
-  if (layer.op === "batch_norm") return normStep(scene, layer, input, channel, base);
-  if (layer.op === "add" && layer.inputs.length === 2) {
-    const terms = layer.inputs.map((name) => [name, valueAt(scene, scene.byName.get(name), channel, y, x)]);
-    return terms.some(([, v]) => Number.isNaN(v)) ? null
-      : { step: "AddStep", ...base, terms, value: terms[0][1] + terms[1][1] };
+  announce(unit) {
+    this.awaited = unit;
+    if (!unit) return this.clear();
+    this.section.replaceChildren(this.title, this.steps);
+    this.section.setAttribute("aria-busy", "true");
+    this.title.textContent = this.titleOf(unit, "…");
   }
-  const apply = FUNCTIONS[layer.op];
-  return apply ? { step: "ActivationStep", ...base, input, value: apply(input) } : null;
-}
 
-const weight = (scene, layer, name) => (layer.weights?.[name] ? scene.array(layer.weights[name]) : null);
-
-function convStep(scene, layer, channel, y, x, base) {
-  const weights = weight(scene, layer, "weight");
-  const read = reading(scene, layer, channel, y, x);
-  const numbers = read && valuesOf(scene, read.source);
-  if (!weights || !numbers) return null;
-  const [kh, kw] = layer.kernel;
-  const [, height, width] = extent(read.source);
-  const patch = [], kernel = [], products = [], sums = [];
-  for (let i = 0; i < read.count; i++) {
-    const rows = { patch: [], kernel: [], products: [] };
-    let sum = 0;
-    for (let a = 0; a < kh; a++) {
-      const line = { patch: [], kernel: [], products: [] };
-      for (let b = 0; b < kw; b++) {
-        const r = read.top + a * read.dilation[0], c = read.left + b * read.dilation[1];
-        const inside = r >= 0 && r < height && c >= 0 && c < width;
-        const value = inside ? numbers[((read.first + i) * height + r) * width + c] : 0;
-        const w = weights[((channel * read.count + i) * kh + a) * kw + b];
-        line.patch.push(value); line.kernel.push(w); line.products.push(value * w);
-        sum += value * w;
-      }
-      for (const key of ["patch", "kernel", "products"]) rows[key].push(line[key]);
-    }
-    patch.push(rows.patch); kernel.push(rows.kernel); products.push(rows.products); sums.push(sum);
+  clear() {
+    this.shown = null;
+    this.steps.replaceChildren();
+    this.section.replaceChildren();
+    this.section.removeAttribute("aria-busy");
   }
-  const bias = weight(scene, layer, "bias")?.[channel] ?? 0;
-  return {
-    step: "ConvStep", ...base, source: read.source.name, first_channel: read.first, top: read.top, left: read.left,
-    dilation: read.dilation, patch, kernel, products, sums, bias, value: sums.reduce((s, v) => s + v, 0) + bias,
-  };
-}
 
-function poolStep(scene, layer, channel, y, x, base) {
-  const read = reading(scene, layer, channel, y, x);
-  if (!read.source.values) return null;
-  const [kh, kw] = layer.kernel;
-  const [, height, width] = extent(read.source);
-  const window = [];
-  let best = -Infinity, winner = null, total = 0, inside = 0;
-  for (let a = 0; a < kh; a++) {
-    window.push([]);
-    for (let b = 0; b < kw; b++) {
-      const r = read.top + a * read.dilation[0], c = read.left + b * read.dilation[1];
-      const there = r >= 0 && r < height && c >= 0 && c < width;
-      const value = there ? valueAt(scene, read.source, channel, r, c) : null;
-      window[a].push(value);
-      if (!there) continue;
-      inside++; total += value;
-      if (value > best) { best = value; winner = [a, b]; }
-    }
+  load({ trace, words, table, classes }) {
+    this.words = words;
+    if (!trace) return this.clear();
+    if (this.awaited && !sameUnit(this.awaited, trace)) return; // the answer to the click before
+    this.awaited = null;
+    this.section.removeAttribute("aria-busy");
+    const text = JSON.stringify([trace, words]);
+    if (text === this.shown) return; // the page ran again for another reason: leave what was unfolded
+    this.shown = text;
+    const colors = Uint32Array.from(table, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+    this.title.textContent = this.titleOf(trace, figure(trace.value, 6));
+    this.steps.replaceChildren(...trace.steps.map((step) => make("div", { class: "step", "data-step": step.step },
+      make("p", {}, make("b", { text: step.layer })), ...RENDER[step.step](step, words, colors, classes, trace.channel), check(step, words))));
+    this.section.replaceChildren(this.title, this.steps);
   }
-  const step = {
-    step: "PoolStep", ...base, source: read.source.name, top: read.top, left: read.left, dilation: read.dilation, window,
-  };
-  if (layer.op === "max_pool2d") return { ...step, winner, divisor: null, value: best };
-  const [ph, pw] = layer.padding;
-  const padded = (Math.min(read.top + kh, height + ph) - read.top) * (Math.min(read.left + kw, width + pw) - read.left);
-  const divisor = layer.divisor ?? (layer.inclusive ? padded : inside);
-  return { ...step, winner: null, divisor, value: total / divisor };
+
+  titleOf({ layer, channel, y, x, features }, value) {
+    return say(features ? this.words.title_feature : this.words.title_unit, { layer, channel, place: place(y, x), value });
+  }
 }
 
-function normStep(scene, layer, input, channel, base) {
-  const mean = weight(scene, layer, "running_mean")?.[channel];
-  const variance = weight(scene, layer, "running_var")?.[channel];
-  if (mean === undefined || variance === undefined) return null;
-  const w = weight(scene, layer, "weight")?.[channel] ?? 1, bias = weight(scene, layer, "bias")?.[channel] ?? 0;
-  const eps = layer.weights.eps;
-  const value = ((input - mean) / Math.sqrt(variance + eps)) * w + bias;
-  return { step: "NormStep", ...base, input, mean, variance, eps, weight: w, bias, value };
-}
+const sameUnit = (a, b) => ["layer", "channel", "y", "x"].every((name) => a[name] === b[name]);
 
-function linearStep(scene, layer, source, channel, base) {
-  const weights = weight(scene, layer, "weight");
-  const inputs = valuesOf(scene, source);
-  if (!weights || !inputs) return null;
-  const row = weights.subarray(channel * inputs.length, (channel + 1) * inputs.length);
-  const products = Array.from(inputs, (v, i) => v * row[i]);
-  const index = products.map((_, i) => i).sort((a, b) => Math.abs(products[b]) - Math.abs(products[a]) || a - b).slice(0, TOP);
-  const listed = new Set(index);
-  let flat = source;
-  while (flat.kind === "dropout") flat = scene.byName.get(flat.inputs[0]);
-  const maps = ["flatten", "view", "reshape"].includes(flat.op) ? scene.byName.get(flat.inputs[0]) : null;
-  const spread = maps && maps.shape.length === 3;
-  const places = spread ? index.map((i) => {
-    const [, height, width] = maps.shape;
-    return [Math.floor(i / (height * width)), Math.floor(i / width) % height, i % width];
-  }) : [];
-  const bias = weight(scene, layer, "bias")?.[channel] ?? 0;
-  return {
-    step: "LinearStep", ...base, source: source.name, index, inputs: index.map((i) => inputs[i]),
-    weights: index.map((i) => row[i]), products: index.map((i) => products[i]), places, maps: spread ? maps.name : "",
-    others: products.reduce((s, v, i) => (listed.has(i) ? s : s + v), 0), count: products.length - index.length, bias,
-    value: products.reduce((s, v) => s + v, 0) + bias,
-  };
-}
+const panels = new WeakMap();
 
-function softmaxStep(scene, layer, channel) {
-  const logits = Array.from(valuesOf(scene, layer));
-  const largest = Math.max(...logits);
-  const exponentials = logits.map((v) => Math.exp(v - largest));
-  const total = exponentials.reduce((s, v) => s + v, 0);
-  const probabilities = exponentials.map((v) => v / total);
-  const captured = scene.probabilities[channel];
-  return {
-    step: "SoftmaxStep", layer: `${layer.name} · softmax`, op: "softmax", captured, logits, largest, exponentials, total,
-    probabilities, value: probabilities[channel], difference: probabilities[channel] - captured,
-  };
+export default function ({ data, parentElement }) {
+  const root = parentElement.querySelector(".lab");
+  if (!panels.has(root)) panels.set(root, new Arithmetic(root));
+  panels.get(root).load(data);
 }

@@ -1,4 +1,4 @@
-// The explorer: ribbon, input, layers, arithmetic. One instance a mounted component.
+// The explorer: ribbon, input, layers. One instance a mounted component. The server answers a click (arithmetic.js).
 
 const KINDS = ["input", "conv", "norm", "activation", "pool", "linear", "add"];
 const CURSOR = "#f59e0b", READ = "#fde047";
@@ -15,13 +15,11 @@ class Explorer {
     this.readsTitle = make("h4");
     this.readsBox = make("div");
     this.stack = make("div", { class: "stack" });
-    this.sums = make("section", { class: "sums" });
     root.replaceChildren(this.ribbon,
       make("div", { class: "body" },
         make("aside", { class: "side" }, make("div", {}, this.inputTitle, this.inputBox), this.readout,
           make("div", { class: "reads" }, this.readsTitle, this.readsBox)),
-        this.stack),
-      this.sums);
+        this.stack));
     this.observer = new ResizeObserver(() => this.relayout());
     this.observer.observe(this.stack);
   }
@@ -41,15 +39,18 @@ class Explorer {
     this.inputBox.replaceChildren(this.picture.element);
     this.buildRibbon();
     this.buildStack();
-    const pin = first ? scene.pin : (this.pinned && { ...this.pinned, layer: this.pinned.layer.name }) ?? scene.pin;
-    const layer = pin && scene.byName.get(pin.layer);
-    const known = layer && this.stages.has(layer.name) && pin.channel < layer.shape[0];
-    this.pinned = known ? { layer, channel: pin.channel, y: Math.min(pin.y, extent(layer)[1] - 1), x: Math.min(pin.x, extent(layer)[2] - 1) } : null;
+    this.pinned = this.find(this.pinned && { ...this.pinned, layer: this.pinned.layer.name }) ?? this.find(scene.pin);
     this.landing = first;
     this.width = 0;
     this.relayout();
     if (!first) { this.stack.scrollTop = scrolled; this.ribbon.scrollLeft = across; }
-    this.showSums();
+  }
+
+  // A unit given by names, in the scene of now; null where that has no such unit in sight.
+  find(unit) {
+    const layer = unit && this.stages.has(unit.layer) && this.scene.byName.get(unit.layer);
+    if (!layer || [unit.channel, unit.y, unit.x].some((at, i) => at >= extent(layer)[i])) return null;
+    return { layer, channel: unit.channel, y: unit.y, x: unit.x };
   }
 
   buildRibbon() {
@@ -138,15 +139,19 @@ class Explorer {
     if (!unit) return;
     this.pinned = unit;
     this.show(unit);
-    this.showSums();
-    this.send("pin", { layer: unit.layer.name, channel: unit.channel, y: unit.y, x: unit.x });
+    this.report({ layer: unit.layer.name, channel: unit.channel, y: unit.y, x: unit.x }, unit.layer.shape.length === 1);
   }
 
   unpin() {
     this.pinned = null;
     this.show(null);
-    this.showSums();
-    this.send("pin", null);
+    this.report(null);
+  }
+
+  // To the panel below, which shows at once what was pinned, and to the server, which sends it the numbers.
+  report(unit, features) {
+    document.dispatchEvent(new CustomEvent(PIN_EVENT, { detail: unit && { ...unit, features } }));
+    this.send("pin", unit);
   }
 
   // Everything that a unit lights up. No message to the server.
@@ -177,7 +182,7 @@ class Explorer {
     const where = layer.shape.length === 3 ? say(words.unit, { layer: layer.name, channel, y, x })
       : say(words.feature, { layer: layer.name, channel, name: this.className(layer, channel) });
     const lines = [make("p", { text: where }),
-      make("p", { class: "big num", "data-value": value, text: `${this.scene.whole ? "" : "≈ "}${figure(value, this.scene.whole ? 6 : 3)}` })];
+      make("p", { class: "big num", "data-value": value, text: `${this.scene.exact ? "" : "≈ "}${figure(value, this.scene.exact ? 6 : 3)}` })];
     if (field && field[0] < field[2] && field[1] < field[3])
       lines.push(make("p", { class: "faint", text: say(words.sees, { top: field[0], bottom: field[2] - 1, left: field[1], right: field[3] - 1 }) }));
     if (read) {
@@ -209,13 +214,6 @@ class Explorer {
       this.readsBox.replaceChildren(this.reads.element);
     }
     this.reads.markPatch(read, READ);
-  }
-
-  showSums() {
-    const unit = this.pinned;
-    if (!unit) return this.sums.replaceChildren();
-    const trace = takeApart(this.scene, unit.layer, unit.channel, unit.y, unit.x);
-    renderTrace(this.sums, trace, this.words, this.scene.colors.diverging, this.scene.classes);
   }
 
   current(name) {
