@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -69,19 +68,22 @@ def fill(store: Store, run_id: str, state: str, epochs: int, steps_per_epoch: in
         "train_seconds": epochs * 2.5,
         "parameters": 1_630_090,
         "train_n": 8000,
-        **{key: json.dumps(value) if isinstance(value, dict) else value for key, value in columns.items()},
+        **columns,
     }
-    with store.db.transaction() as db:
-        names = ", ".join(f"{name} = ?" for name in values)
-        db.execute(f"UPDATE runs SET {names}, version = version + 1 WHERE id = ?", (*values.values(), run_id))
-        for step in range(1, last + 1):
-            epoch = step / steps_per_epoch
-            loss = 2.2 * math.exp(-1.5 * epoch) + 0.05 + 0.04 * math.sin(step * 1.7)
-            row = (run_id, step, epoch, loss, 1 - loss / 3, 128, 1e-3)
-            db.execute("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        for epoch in range(1, epochs + 1):
-            loss = 2.2 * math.exp(-1.5 * epoch) + 0.08
-            row = (run_id, epoch, epoch * steps_per_epoch, loss, 1 - loss / 3, 8000, loss, 1 - loss / 3, 2000)
-            db.execute(
-                "INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, 1e-3, 2.5, 4321.0, 0)", row
-            )
+    store.change_run(run_id, **values)
+    made = [made_step(step, steps_per_epoch) for step in range(1, last + 1)]
+    if made:
+        store.add_steps(run_id, made)
+    for epoch in range(1, epochs + 1):
+        loss = 2.2 * math.exp(-1.5 * epoch) + 0.08
+        metrics = {"lr": 1e-3, "seconds": 2.5, "samples_per_second": 4321.0}
+        for split, n in (("train", 8000), ("test", 2000)):
+            metrics |= {f"{split}_loss": loss, f"{split}_accuracy": 1 - loss / 3, f"{split}_n": n}
+        store.add_epoch(run_id, epoch, epoch * steps_per_epoch, metrics, best=False)
+
+
+def made_step(step: int, steps_per_epoch: int) -> dict[str, Any]:
+    """A step of a run that learns well."""
+    epoch = step / steps_per_epoch
+    loss = 2.2 * math.exp(-1.5 * epoch) + 0.05 + 0.04 * math.sin(step * 1.7)
+    return {"step": step, "epoch": epoch, "n": 128, "lr": 1e-3, "metrics": {"loss": loss, "accuracy": 1 - loss / 3}}

@@ -56,11 +56,11 @@ def as_loaded(model: Any, dataset: str = "mnist-mini") -> LoadedModel:
 
 def mark_best(store: Store, run: Run, epoch: int) -> None:
     """Record that an epoch had the least validation loss."""
-    with store.db.transaction() as db:
-        db.execute("UPDATE epochs SET best = 1 WHERE run = ? AND epoch = ?", (run.id, epoch))
+    row = next(row for row in store.epochs(run.id) if row.epoch == epoch)
+    metrics = {name: getattr(row, name) for name in row.__dataclass_fields__ if name not in ("epoch", "step", "best")}
+    store.add_epoch(run.id, epoch, row.step, metrics, best=True)
 
 
 def set_state(store: Store, run: Run, state: str) -> None:
     """Put a run into another state, as its worker would."""
-    with store.db.transaction() as db:
-        db.execute("UPDATE runs SET state = ?, version = version + 1 WHERE id = ?", (state, run.id))
+    store.change_run(run.id, state=state)

@@ -87,7 +87,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _train_here(store: Store, config: TrainConfig, args: argparse.Namespace) -> Run:
     from cnn_demo.runs import launcher
-    from cnn_demo.runs.recorder import claim_own
     from cnn_demo.runs.worker import execute
     from cnn_demo.training.device import available_devices
 
@@ -110,7 +109,7 @@ def _train_here(store: Store, config: TrainConfig, args: argparse.Namespace) -> 
                 store.stop(run_id)
 
         for look in itertools.count():
-            claimed = claim_own(store, devices, run_id)
+            claimed = store.claim_own(devices, run_id)
             if claimed is not None:
                 return execute(store, claimed, listen)
             waiting = store.get(run_id)
@@ -120,7 +119,7 @@ def _train_here(store: Store, config: TrainConfig, args: argparse.Namespace) -> 
                 position = waiting.queue_position
                 print(f"waiting: another run is using the device (position {position})", file=sys.stderr)
             if look % _LOOKS_FOR_THE_DEAD == 1:
-                store.list()  # finds a dead process that still seems to hold the device
+                store.maintain()  # finds a dead process that still seems to hold the device
             time.sleep(0.2)
         return store.stop(run_id)
 

@@ -18,6 +18,24 @@ from cnn_demo.settings.config import TrainConfig
 # 3,200 samples/s on two cores of an AMD EPYC with torch 2.14.1. Other models and processors differ by a factor of a
 # few, so whoever shows it must call it a guess.
 _MULTIPLY_ADDS_A_CORE = 9e9
+# Settings that change the numbers of a run, or its length, but not how long one step takes. The device is kept apart.
+_NO_MATTER = frozenset(
+    [
+        "device",
+        "epochs",
+        "lr",
+        "schedule",
+        "weight_decay",
+        "seed",
+        "val_fraction",
+        "patience",
+        "init",
+        "collection",
+        "comment",
+        "notes",
+        "version",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +73,7 @@ def estimate(config: TrainConfig, store: Store | None = None) -> Estimate:
     """
     spec = get_spec(config.dataset)
     facts = _facts().get(config.model, {}).get(f"{spec.channels}x{spec.size}x{len(spec.classes)}", {})
-    speed = _remembered(config, store or Store())
+    speed = (store or Store()).find_speed(speed_key(config), "" if config.device == "auto" else config.device)
     basis: Literal["measured", "rough"] = "measured" if speed else "rough"
     if speed is None and facts and config.device in ("auto", "cpu"):
         speed = (psutil.cpu_count(logical=False) or 1) * _MULTIPLY_ADDS_A_CORE / facts["multiply_adds"]
@@ -63,9 +81,7 @@ def estimate(config: TrainConfig, store: Store | None = None) -> Estimate:
     return Estimate(facts.get("parameters", 0), speed, samples / speed if speed else None, basis)
 
 
-def _remembered(config: TrainConfig, store: Store) -> float | None:
-    device = "%" if config.device == "auto" else f"{config.device}%"
-    key = "|".join((device, config.model, config.dataset, str(config.batch_size), config.precision, config.augment))
-    with store.db.read() as db:
-        row = db.execute("SELECT samples_per_second FROM speeds WHERE key LIKE ? ORDER BY at DESC", (key,)).fetchone()
-    return float(row[0]) if row else None
+def speed_key(config: TrainConfig) -> str:
+    """Runs with this key in common train at about the same speed on one device: all settings that a step depends on."""
+    values = config.to_dict()
+    return json.dumps({name: value for name, value in values.items() if name not in _NO_MATTER}, sort_keys=True)

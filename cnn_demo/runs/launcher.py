@@ -18,8 +18,7 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
-from cnn_demo.runs import queue
-from cnn_demo.runs.records import HOLDS_DEVICE, Run
+from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
 
@@ -47,7 +46,7 @@ def launch(store: Store, config: TrainConfig, token: str | None = None, name: st
 
 def warm(store: Store) -> None:
     """Have a worker ready that has imported torch already, unless a run needs the machine just now. Returns at once."""
-    if not any(run.state in HOLDS_DEVICE for run in store.list()):
+    if not store.any_training():
         ensure_worker(store, even_without_work=True)
 
 
@@ -60,13 +59,13 @@ def ensure_worker(store: Store, *, even_without_work: bool = False) -> bool:
     Returns:
         Whether a process was started.
     """
-    if not even_without_work and not queue.count_queued(store):
+    if not even_without_work and not store.count_queued():
         return False
-    if standby_alive(store) or not queue.take_turn(store, "spawn", _GRACE_SECONDS):
+    if standby_alive(store) or not store.take_turn("spawn", _GRACE_SECONDS):
         return False
-    while (attempts := queue.count_attempt(store)) > _MAX_ATTEMPTS:
+    while (attempts := store.count_attempt()) > _MAX_ATTEMPTS:
         detail = _tail(store.home / "worker.log")
-        queue.fail_head(store, "import", "the training process died before it could start", detail)
+        store.fail_head("import", "the training process died before it could start", detail)
     if not attempts and not even_without_work:
         forget_spawn(store)
         return False
@@ -76,7 +75,7 @@ def ensure_worker(store: Store, *, even_without_work: bool = False) -> bool:
 
 def hand_over(store: Store) -> None:
     """Keep the queue moving: record which workers have died, and start one for the runs that wait."""
-    store.list()  # finds the dead
+    store.maintain()
     ensure_worker(store)
 
 
@@ -106,7 +105,7 @@ def standby_alive(store: Store) -> bool:
 
 def forget_spawn(store: Store) -> None:
     """Said by a worker that has taken a run, or leaves without one: the next may be started at once."""
-    queue.end_turn(store, "spawn")
+    store.end_turn("spawn")
 
 
 def _standby_lock(store: Store) -> FileLock:

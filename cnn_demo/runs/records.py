@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cnn_demo.settings.config import TrainConfig
 
@@ -31,6 +32,11 @@ class RunState(str, Enum):
     @property
     def ended(self) -> bool:
         return self not in ACTIVE
+
+    @property
+    def can_pause(self) -> bool:
+        """On its way or training, and not asked to end."""
+        return self in (RunState.STARTING, RunState.RUNNING)
 
     @property
     def resumable(self) -> bool:
@@ -63,6 +69,8 @@ class Run:
         owned: a command line holds it; workers leave it alone.
         queue_position: 1 for the next to start; 0 when not queued.
         version: grows with every change.
+        unknown_settings: settings that this version of the program does not know, by name.
+        problem: what of the run cannot be read, in English; empty where all is understood.
     """
 
     id: str
@@ -97,6 +105,13 @@ class Run:
     owned: bool = False
     queue_position: int = 0
     version: int = 0
+    unknown_settings: dict[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def from_other_version(self) -> bool:
+        """Another version of the program made it, and this one does not understand all of it: it is only shown."""
+        return bool(self.problem or self.unknown_settings)
 
     @property
     def title(self) -> str:
@@ -106,7 +121,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Training metrics over steps; sample-weighted means where several steps share a point."""
+    """Training metrics over steps; sample-weighted means where several steps share a point, NaN where not finite."""
 
     step: list[int]
     epoch: list[float]
@@ -120,7 +135,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class EpochRow:
-    """Metrics of one complete epoch; losses in nats, accuracies 0 to 1, each with its number of samples."""
+    """Metrics of one complete epoch; losses in nats, accuracies 0 to 1, each with its number of samples.
+
+    A value that is not finite is NaN. ``best`` says whether the validation loss is the lowest so far.
+    """
 
     epoch: int
     step: int
@@ -152,7 +170,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Saved weights of a run after ``step`` optimizer steps."""
+    """Saved weights of a run after ``step`` optimizer steps.
+
+    ``best`` says whether they had the lowest validation loss of the run; never where nothing was validated.
+    """
 
     run_id: str
     step: int
@@ -160,6 +181,40 @@ class Checkpoint:
     path: Path
     test_accuracy: float | None
     test_n: int | None
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunChoice:
+    """A run as a picker offers it, with the steps of its newest and its best checkpoint; None where it has none."""
+
+    run: Run
+    newest_step: int | None
+    best_step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What people ask of a run that trains."""
+
+    action: Literal["", "pause", "stop"]
+    lr: float | None
+
+
+class StoreUnavailable(OSError):
+    """The run store cannot be read or written, or another version of the program made it.
+
+    Attributes:
+        path: the file of the store.
+        reason: what the database says; ``errno`` is ENOSPC where the disk is full.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(errno.ENOSPC if "disk is full" in reason else errno.EIO, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"the run store {self.path} cannot be used: {self.reason}"
 
 
 class RunNotFound(KeyError):
@@ -182,8 +237,11 @@ class RunBusy(RuntimeError):
 
 
 class RunNotResumable(RuntimeError):
-    """The run is finished: there is nothing to go on with."""
+    """The run is finished, or another version of the program made it."""
 
     def __init__(self, run: Run) -> None:
-        super().__init__(f"run {run.id} is {run.state.value}: nothing is left to do")
+        reason = f"is {run.state.value}: nothing is left to do"
+        if run.from_other_version:
+            reason = f"was made by another version of this program and cannot go on here ({run.problem})"
+        super().__init__(f"run {run.id} {reason}")
         self.run = run

@@ -14,7 +14,6 @@ import faulthandler
 import logging
 import os
 import signal
-import sqlite3
 import sys
 import time
 import traceback
@@ -24,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from cnn_demo.runs import launcher, queue
+from cnn_demo.runs import launcher
+from cnn_demo.runs.queue import QueuePoll
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 IDLE_SECONDS = float(os.environ.get("CNN_DEMO_STANDBY", "600"))
 _POLL_SECONDS = 0.05
-_POLLS_BETWEEN_LISTS = 40
+_POLLS_BETWEEN_CHECKS = 40
 
 
 def versions() -> dict[str, str]:
@@ -87,7 +87,7 @@ def execute(store: Store, run: Run, on_event: Callable[[Event], None] | None = N
         _fail(store, recorder, "config", error, {"field": error.field})
     except CheckpointUnreadable as error:
         _fail(store, recorder, "checkpoint_unreadable", error)
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         _fail(store, recorder, _disk_kind(store, run, error), error)
     except Exception as error:
         _fail(store, recorder, "error", error)
@@ -110,7 +110,7 @@ def _fail(store: Store, recorder: Any, kind: str, error: Exception, hint: dict[s
         sentence = f"the folder of run {recorder.run.id} was deleted while it trained"
     try:
         recorder.fail(kind, sentence, detail, hint)
-    except sqlite3.Error:
+    except OSError:
         # Not even a row fits. The run's lock is about to fall: whoever looks next will find the run crashed.
         log.exception("the store cannot be written")
 
@@ -275,28 +275,27 @@ def _warm_up() -> None:
 
 def _await_claim(store: Store, idle_seconds: float) -> tuple[Run, FileLock] | None:
     try:
-        from cnn_demo.runs.recorder import claim
         from cnn_demo.training.device import available_devices
 
         devices = available_devices()
         _warm_up()
     except Exception as error:  # a broken installation: the run that waits must say so
-        queue.fail_head(store, "import", f"the training process cannot start: {error}", traceback.format_exc())
+        store.fail_head("import", f"the training process cannot start: {error}", traceback.format_exc())
         launcher.forget_spawn(store)
         raise
+    poll = QueuePoll(store, devices)
     idle_since = time.monotonic()
     polls = 0
     while time.monotonic() - idle_since < idle_seconds:
         if not store.home.is_dir():
             return None
-        if queue.count_queued(store):
+        if claimed := poll.claim():
+            return claimed
+        if poll.waiting:
             idle_since = time.monotonic()
-            claimed = claim(store, devices)
-            if claimed:
-                return claimed
             polls += 1
-            if polls % _POLLS_BETWEEN_LISTS == 0:
-                store.list()  # finds a dead worker that still seems to hold the device
+            if polls % _POLLS_BETWEEN_CHECKS == 0:
+                store.maintain()  # finds a dead worker that still seems to hold the device
         time.sleep(_POLL_SECONDS)
     return None
 

@@ -30,8 +30,7 @@ def network(server: Server) -> str:
     """A network with weights in the server's store; its answers are arbitrary, but its own."""
     store: Store = server.store()
     run = store.create(TrainConfig(device="cpu"), name="Arbitrary", owned=True)
-    with store.db.transaction() as db:
-        db.execute("UPDATE runs SET state = 'finished', owned = 0, step = 60 WHERE id = ?", (run.id,))
+    store.change_run(run.id, state="finished", owned=False, step=60)
     put_checkpoint(store, run, seed=1, sharp=30)
     return run.id
 

@@ -227,8 +227,9 @@ def test_new_learning_rate_reaches_the_run(open_page: Callable, make_run: Callab
     assert "Learning rate" in app.toast[0].value  # refused, by name
     app.number_input(key=f"lr:{run.id}").set_value(0.0005).run()
     button(app, "lr-apply:").click().run()
-    with store.db.read() as db:
-        assert db.execute("SELECT lr_wish FROM runs WHERE id = ?", (run.id,)).fetchone()[0] == 0.0005
+    requests = store.take_requests(run.id)
+    assert requests is not None
+    assert requests.lr == 0.0005
 
 
 def test_settings_of_a_run_can_be_used_again(open_page: Callable, make_run: Callable[..., Run], store: Store) -> None:

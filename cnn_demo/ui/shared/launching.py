@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Callable
 
@@ -41,7 +40,7 @@ def launch_run(place: str, token: str, config: Callable[[], TrainConfig], *, nam
     except ConfigError as error:
         st.session_state[_problem(place)] = names.config_error(error)
         return None
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         st.session_state[_problem(place)] = _("The run could not be created: {reason}").format(reason=error)
         return None
     st.session_state.pop(f"launch:token:{place}", None)

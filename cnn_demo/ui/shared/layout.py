@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from pathlib import Path
 
 import streamlit as st
@@ -58,7 +57,7 @@ def show_app() -> None:
     page = navigation.page()
     try:
         page.run()
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         log.exception("the page could not be shown")
         st.error(_("This page needs a file that cannot be read or written: {reason}").format(reason=error))
         st.caption(

@@ -6,7 +6,6 @@ on the metrics is built once a version for all viewers together.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +49,7 @@ def _live(store: Store, run_id: str, painted: RunState) -> None:
             launcher.ensure_worker(store)  # replaces one that died before it could take the run
     except RunNotFound:
         st.rerun()
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         st.warning(_("The run cannot be read at the moment: {reason}").format(reason=error))
         return  # the next poll tries again
     if run.state is not painted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +30,6 @@ _WORTH_TELLING = (
     "init",
     "collection",
 )
-_CAN_PAUSE = (RunState.STARTING, RunState.RUNNING)
 
 
 def show_run(store: Store, run: Run) -> None:
@@ -70,7 +68,7 @@ def summary(run: Run) -> str:
 
 def _buttons(store: Store, run: Run) -> None:
     with st.container(horizontal=True, key="run-buttons"):
-        if run.state in _CAN_PAUSE:
+        if run.state.can_pause:
             _button(_("Pause"), "pause", ":material/pause:", run, store.pause)
         if run.state is RunState.PAUSED:
             _button(_("Resume"), "play_arrow", ":material/play_arrow:", run, store.resume, primary=True)
@@ -78,7 +76,7 @@ def _buttons(store: Store, run: Run) -> None:
             _button(_("Resume"), "restart", ":material/play_arrow:", run, _restart, primary=not run.error)
         if run.state.active and run.state is not RunState.STOPPING:
             _button(_("Stop"), "stop", ":material/stop:", run, store.stop)
-        if run.state in (*_CAN_PAUSE, RunState.PAUSED):
+        if run.state.can_pause or run.state is RunState.PAUSED:
             _rate(run)
         if run.step:
             downloads.show_downloads(store, run)
@@ -103,7 +101,7 @@ def _do(action: Callable[..., Any], *args: Any) -> None:
         st.session_state[_NOTICE] = _("This run has finished: nothing is left to do.")
     except ConfigError as error:
         st.session_state[_NOTICE] = names.config_error(error)
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         st.session_state[_NOTICE] = _("That did not work: {reason}").format(reason=error)
 
 

@@ -17,7 +17,6 @@ from cnn_demo.datasets.splits import Split
 from cnn_demo.prediction.load import LoadedModel, load_model
 from cnn_demo.runs import finetune, recorder
 from cnn_demo.runs.collection import Collection
-from cnn_demo.runs.recorder import claim_own
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.source import RunCheckpoints
 from cnn_demo.runs.store import Store
@@ -43,7 +42,7 @@ def small() -> Dataset:
 @pytest.fixture(autouse=True)
 def _small_and_quick(monkeypatch: pytest.MonkeyPatch, small: Dataset) -> None:
     monkeypatch.setattr("cnn_demo.datasets.load.load_dataset", lambda *_, **__: small, raising=False)
-    monkeypatch.setattr(recorder, "WISH_SECONDS", 0.0)
+    monkeypatch.setattr(recorder, "REQUEST_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -72,7 +71,7 @@ def run_it(
     with store.lock(run_id):
         if not again:
             store.create(config, owned=True, run_id=run_id)
-        claimed = claim_own(store, ["cpu"], run_id)
+        claimed = store.claim_own(["cpu"], run_id)
         assert claimed is not None
         return execute(store, claimed, on_event)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from cnn_demo.runs import launcher, queue, worker
+from cnn_demo.runs import launcher, worker
 from cnn_demo.runs.records import RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
@@ -166,7 +166,7 @@ def test_all_runs_in_the_queue_are_failed_when_no_worker_can_start(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The head of the queue fails after three workers; the next must not wait for a viewer to fail, too."""
-    monkeypatch.setattr(launcher, "_spawn", lambda _: queue.end_turn(store, "spawn"))
+    monkeypatch.setattr(launcher, "_spawn", lambda _: store.end_turn("spawn"))
     runs = [store.create(CONFIG) for _ in range(2)]
     for _ in range(7):
         launcher.ensure_worker(store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import multiprocessing
 import shutil
@@ -10,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cnn_demo.runs import queue
 from cnn_demo.runs.home import runs_home
-from cnn_demo.runs.recorder import Recorder, StoreControl, claim, claim_own
+from cnn_demo.runs.recorder import Recorder, StoreControl
 from cnn_demo.runs.records import RunBusy, RunNotFound, RunNotResumable, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError, TrainConfig
@@ -72,15 +72,15 @@ def test_one_active_run_a_device_and_the_queue_moves_by_itself(store: Store) -> 
     first, second = store.create(TrainConfig(device="cpu")), store.create(TrainConfig())
     gpu = store.create(TrainConfig(device="cuda:0"))
     assert [store.get(r.id).queue_position for r in (first, second, gpu)] == [1, 2, 3]
-    taken, lock = claim(store, ["cpu"])
+    taken, lock = store.claim(["cpu"])
     assert (taken.id, taken.state, taken.device) == (first.id, RunState.STARTING, "cpu")
     # The second waits for the CPU; the third is not held up by it (and will fail in words, for there is no GPU).
-    other, other_lock = claim(store, ["cpu"])
+    other, other_lock = store.claim(["cpu"])
     assert (other.id, other.device) == (gpu.id, "cuda:0")
-    assert claim(store, ["cpu"]) is None
+    assert store.claim(["cpu"]) is None
     Recorder(store, taken).end(RunState.FINISHED)
     lock.release()
-    third, third_lock = claim(store, ["cpu"])
+    third, third_lock = store.claim(["cpu"])
     assert third.id == second.id
     other_lock.release()
     third_lock.release()
@@ -90,20 +90,23 @@ def test_auto_spreads_over_gpus_of_one_kind_only(store: Store) -> None:
     for _ in range(3):
         store.create(TrainConfig(device="auto"))
     devices = ["cuda:0", "cuda:1", "cpu"]
-    (a, lock_a), (b, lock_b) = claim(store, devices), claim(store, devices)
+    (a, lock_a), (b, lock_b) = store.claim(devices), store.claim(devices)
     assert {a.device, b.device} == {"cuda:0", "cuda:1"}
-    assert claim(store, devices) is None
+    assert store.claim(devices) is None
     lock_a.release()
     lock_b.release()
 
 
 def test_dead_worker_is_found_by_its_lock(store: Store) -> None:
     store.create(TrainConfig())
-    run, lock = claim(store, ["cpu"])
+    run, lock = store.claim(["cpu"])
     assert store.get(run.id).state is RunState.STARTING
     lock.release()
     found = store.get(run.id)
     assert (found.state, found.error_kind) == (RunState.CRASHED, "killed")
+    assert store.marks(run.id) == [], "reading does not write"
+    store.maintain()
+    assert store.get(run.id) == dataclasses.replace(found, ended=store.get(run.id).ended, version=found.version + 1)
     assert [m.kind for m in store.marks(run.id)] == ["crash"]
     with pytest.raises(RunNotFound):
         Store(store.home).get("nosuch")
@@ -113,7 +116,7 @@ def test_deleted_folder_is_said_and_the_rest_lives(store: Store) -> None:
     other = store.create(TrainConfig(), name="bystander")
     store.stop(other.id)
     store.create(TrainConfig())
-    run, lock = claim(store, ["cpu"])
+    run, lock = store.claim(["cpu"])
     shutil.rmtree(store.folder(run.id))
     found = store.get(run.id)
     assert (found.state, found.error_kind) == (RunState.CRASHED, "folder_missing")
@@ -127,15 +130,15 @@ def test_command_line_run_that_died_waiting_is_found(store: Store) -> None:
     with store.lock(run_id):
         store.create(TrainConfig(), owned=True, run_id=run_id)
         assert store.get(run_id).state is RunState.QUEUED
-        assert claim(store, ["cpu"]) is None, "a worker must leave it alone"
+        assert store.claim(["cpu"]) is None, "a worker must leave it alone"
     assert store.get(run_id).state is RunState.CRASHED
 
 
 def test_stop_pause_resume_and_rate_reach_the_loop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnn_demo.runs.recorder.WISH_SECONDS", 0.0)
+    monkeypatch.setattr("cnn_demo.runs.recorder.REQUEST_SECONDS", 0.0)
     run = store.create(TrainConfig())
     with store.lock(run.id):
-        claimed = claim_own(store, ["cpu"], run.id)
+        claimed = store.claim_own(["cpu"], run.id)
         recorder, control = Recorder(store, claimed), StoreControl(store, run.id)
         recorder.started(Started(0, 8, 4, 99, "cpu", 40), {"torch": "x"})
         assert store.get(run.id).state is RunState.RUNNING
@@ -268,8 +271,8 @@ def test_csv_has_a_line_a_step_and_the_test_figures_at_epoch_ends(store: Store) 
 
 
 def test_only_one_may_start_a_worker_at_a_time(store: Store) -> None:
-    assert queue.take_turn(store, "spawn", 60)
-    assert not queue.take_turn(Store(store.home), "spawn", 60)
-    queue.end_turn(store, "spawn")
-    assert queue.take_turn(store, "spawn", 60)
-    assert queue.take_turn(store, "spawn", 0), "an old turn has passed"
+    assert store.take_turn("spawn", 60)
+    assert not Store(store.home).take_turn("spawn", 60)
+    store.end_turn("spawn")
+    assert store.take_turn("spawn", 60)
+    assert store.take_turn("spawn", 0), "an old turn has passed"
