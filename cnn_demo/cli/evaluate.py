@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from cnn_demo.datasets.load import load_dataset
     from cnn_demo.training.device import resolve_device
     from cnn_demo.training.evaluate import evaluate
+    from cnn_demo.training.objectives import create_objective
 
     try:
         if args.dataset is not None:
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     # A loaded model is shared and stays where it is.
     model = loaded.model if device.type == "cpu" else copy.deepcopy(loaded.model).to(device)
     began = time.perf_counter()
-    result = evaluate(model, split)
+    result = evaluate(model, split, create_objective(loaded.config.model, loaded.spec, device))
     seconds = time.perf_counter() - began
     warning = overlap(loaded.config.dataset, spec.name)
     if args.json:

@@ -10,7 +10,7 @@ Two questions, two numbers, both from the logits z alone, so that any trained ru
   Owens, Li ("Energy-based out-of-distribution detection", 2020); which class a logit belongs to counts
   only where that lets fewer outliers pass. Below a threshold a drawing is said to be no digit.
 
-The model that ships was taught what is no digit (outlier exposure, ``training.learner.outlier_exposure``). Where 99% of
+The model that ships was taught what is no digit (outlier exposure, ``training.classification``). Where 99% of
 MNIST's test digits pass, 9.8% of 2,000 outliers of kinds it had never seen pass too by this score, 13.2% by the largest
 softmax value and 62.1% by the energy (``benchmarks/calibrate_shipped.py``). A network that was not taught lets far more
 pass: of an earlier one, with 2% of 2,000 digits refused, this score let 29% of such outliers pass, the other two 75%
@@ -34,7 +34,7 @@ from cnn_demo.datasets.splits import Split
 from cnn_demo.handwriting.strokes import synthesize, synthesize_outliers
 from cnn_demo.prediction.load import LoadedModel
 from cnn_demo.prediction.logits import compute_logits
-from cnn_demo.training.handwriting import Handwriting
+from cnn_demo.training.handwriting import DIGITS, OTHERS, augment
 
 Kind = Literal["sure", "torn", "unsure", "not_a_digit", "empty"]
 
@@ -269,7 +269,7 @@ def _choose_samples(dataset: Dataset, n: int) -> Split:
     generator = torch.Generator().manual_seed(_SEED)
     chosen = torch.randperm(len(dataset.train), generator=generator)[: n - drawn]
     own = dataset.train.take(chosen)
-    changed = Handwriting(dataset.spec)(own.images.float() / 255, generator)
+    changed = augment(own.images.float() / 255, DIGITS if dataset.spec.digits else OTHERS, generator)
     own = Split((changed * 255).round().to(torch.uint8), own.labels)
     if not drawn:
         return own

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.models.imagenet import PhotoModel, photo_model
-from cnn_demo.models.registry import create_model
+from cnn_demo.models.registry import MODELS, create_configured_model
 from cnn_demo.prediction.shipped import SHIPPED
 from cnn_demo.prediction.source import CheckpointSource, find_checkpoint
 from cnn_demo.settings.config import TrainConfig
@@ -212,7 +212,7 @@ def load_folder(path: Path, ref: ModelRef | None = None, folder: Path | None = N
     try:
         config = load_stored_config(meta["config"]).config  # of any version; what is unknown does not build the model
         spec = get_spec(config.dataset)
-        model = _build(config.model, spec)
+        model = _build(config, spec)
         model.load_state_dict(weights)
     except (RuntimeError, KeyError, ValueError) as error:
         raise CheckpointUnreadable(path, str(error)) from error
@@ -223,8 +223,8 @@ def load_folder(path: Path, ref: ModelRef | None = None, folder: Path | None = N
 
 def _create_untrained(ref: ModelRef, home: Path) -> LoadedModel:
     spec = get_spec("mnist-mini")
-    model = _build(ref.name, spec)
-    return LoadedModel(ref, _freeze(model), spec, home, trained_as=TrainConfig(dataset=spec.name, model=ref.name))
+    config = TrainConfig(dataset=spec.name, model=MODELS.get(ref.name).name)
+    return LoadedModel(ref, _freeze(_build(config, spec)), spec, home, trained_as=config)
 
 
 def _load_photo_network(ref: ModelRef, home: Path) -> LoadedModel:
@@ -250,11 +250,11 @@ def _load_photo_network(ref: ModelRef, home: Path) -> LoadedModel:
     return LoadedModel(ref, _freeze(found.model), spec, home, photo=found)
 
 
-def _build(name: str, spec: DatasetSpec) -> nn.Module:
+def _build(config: TrainConfig, spec: DatasetSpec) -> nn.Module:
     """A fresh model, the same each time; the random state outside is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return create_model(name, channels=spec.channels, size=spec.size, classes=len(spec.classes))
+        return create_configured_model(config, spec)
 
 
 def _freeze(model: nn.Module) -> nn.Module:

@@ -71,7 +71,7 @@ def load_origin(store: Store, init: str) -> LoadedModel:
 
 
 def prepare(store: Store, run: Run, data: Dataset, *, fresh: bool) -> tuple[dict[str, Tensor] | None, Split | None]:
-    """What :func:`cnn_demo.training.fit` needs as ``start`` and ``more``.
+    """What :func:`cnn_demo.training.fit` needs as ``initial_weights`` and ``extra_samples``.
 
     Args:
         store: the run store.
@@ -148,8 +148,10 @@ def measure_after(store: Store, run: Run, data: Dataset, more: Split | None) -> 
 def _score(model: LoadedModel, split: Split) -> Score:
     from cnn_demo.datasets.device_dataset import DeviceDataset
     from cnn_demo.training.evaluate import evaluate
+    from cnn_demo.training.objectives import create_objective
 
-    result = evaluate(model.model, DeviceDataset(split, model.spec, "cpu"))
+    objective = create_objective(model.config.model, model.spec, "cpu")
+    result = evaluate(model.model, DeviceDataset(split, model.spec, "cpu"), objective)
     return Score(result.accuracy, result.n)
 
 

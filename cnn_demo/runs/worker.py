@@ -156,9 +156,18 @@ def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], No
         return
     snapshot = _last_intact(store, run, recorder)
     plan = recorder.rewind(snapshot)
-    start, more = finetune.prepare(store, run, data, fresh=snapshot is None)
+    weights, drawings = finetune.prepare(store, run, data, fresh=snapshot is None)
     last_test: dict[str, Any] = {}
-    for event in fit(config, dataset=data, control=control, resume=snapshot, start=start, more=more, lr_plan=plan):
+    events = fit(
+        config,
+        dataset=data,
+        control=control,
+        resume=snapshot,
+        initial_weights=weights,
+        extra_samples=drawings,
+        lr_plan=plan,
+    )
+    for event in events:
         if isinstance(event, Started):
             recorder.started(event, versions())
         elif isinstance(event, Progress):
@@ -184,7 +193,7 @@ def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], No
         elif isinstance(event, LrChanged):
             recorder.mark("lr", event.step, event.epoch, event.lr)
         elif isinstance(event, Finished):
-            finetune.measure_after(store, run, data, more)
+            finetune.measure_after(store, run, data, drawings)
             recorder.end(RunState.STOPPED if event.reason == "stopped" else RunState.FINISHED)
         if on_event:
             on_event(event)

@@ -35,6 +35,10 @@ class Entry:
     options: tuple[Setting, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
 
+    def option_values(self, config: Any) -> dict[str, Any]:
+        """The values that a ``TrainConfig`` has for the options of this entry, by name."""
+        return {option.name: config.option(option.name) for option in self.options}
+
     def load(self) -> Callable[..., Any]:
         """The builder itself; imports what is behind a dotted path."""
         if callable(self.target):

@@ -5,7 +5,7 @@ To add one, write a class in a file of its own, after the manner of :class:`Augm
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cnn_demo.locales import N_
 from cnn_demo.settings.registry import Registry
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cnn_demo.datasets.specs import DatasetSpec
     from cnn_demo.datasets.splits import Split
+    from cnn_demo.settings.config import TrainConfig
 
 AUGMENTATIONS = Registry("augmentation")
 AUGMENTATIONS.add("none", N_("None"), "cnn_demo.training.augmentations:no_augmentation")
@@ -31,7 +32,10 @@ AUGMENTATIONS.add(
 
 
 class Augmentation(Protocol):
-    """Changes a batch at random. Its builder takes ``(spec, seed, validated, **options)``."""
+    """Changes a batch at random; built with ``(spec, seed, validated, **options)``.
+
+    One that remembers something from step to step also has ``state_dict`` and ``load_state_dict``: a snapshot keeps it.
+    """
 
     def extra_samples(self, train: Split) -> Split | None:
         """More training samples, on the host; None where there are none."""
@@ -48,12 +52,14 @@ class Augmentation(Protocol):
             Images and targets of the same shapes.
         """
 
-    def state_dict(self) -> dict[str, Any]:
-        """What must be remembered from step to step, for a snapshot."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`state_dict` gave."""
-
 
 def no_augmentation(spec: DatasetSpec, seed: int, validated: bool) -> None:
     """The builder of ``none``: batches stay as they are."""
+
+
+def create_augmentation(config: TrainConfig, spec: DatasetSpec) -> Augmentation | None:
+    """Build the augmentation that a config names; None where batches stay as they are."""
+    entry = AUGMENTATIONS.get(config.augment)
+    validated = config.val_fraction > 0
+    augmentation: Augmentation | None = entry.load()(spec, config.seed, validated, **entry.option_values(config))
+    return augmentation

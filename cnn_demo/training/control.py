@@ -8,8 +8,8 @@ import threading
 class Control:
     """Stop, pause and a new learning rate, from any thread.
 
-    The loop calls :meth:`refresh` between batches; a subclass may fetch wishes from elsewhere there (it must be
-    quick, for it runs once a batch).
+    The loop calls :meth:`refresh` between batches; a subclass may fetch requests from elsewhere there (it must be
+    quick: it runs once a batch).
     """
 
     def __init__(self) -> None:

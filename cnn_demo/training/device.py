@@ -36,6 +36,22 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(wanted)
 
 
+def prepare_device(config: TrainConfig) -> torch.device:
+    """The device of a run, with the settings that make it fast.
+
+    Raises:
+        ConfigError: this machine does not have the device, or the device cannot compute in the precision.
+    """
+    device = resolve_device(config.device)
+    check_precision(config, device)
+    if device.type == "cpu":
+        keep_freed_memory()
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.allow_tf32 = True
+    return device
+
+
 def check_precision(config: TrainConfig, device: torch.device) -> None:
     """Refuse a precision that the device cannot compute.
 
@@ -67,9 +83,8 @@ def keep_freed_memory() -> bool:
     """Ask glibc to keep freed blocks instead of handing them back to the system.
 
     Activations of a batch are tens of megabytes. By default glibc gets each from ``mmap`` and returns it at once, so
-    that every step
-    pays for the page faults again: on two CPU cores that is a third of a step. Holds for the whole process; its
-    memory stays at the peak.
+    that every step pays for the page faults again: on two CPU cores that is a third of a step. Holds for the whole
+    process; its memory stays at the peak.
 
     Returns:
         Whether the setting took effect (False on other C libraries).

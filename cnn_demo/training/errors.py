@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class TrainingDiverged(RuntimeError):
-    """The loss is no longer a number.
+    """A loss is no longer a number.
 
     Attributes:
-        step: the first step whose loss was not finite.
+        step: the first step whose loss was not finite, or the step after which the evaluation was not.
         lr: the learning rate at that step.
     """
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnn_demo.datasets.device_dataset import DeviceDataset
 from cnn_demo.training.events import EvalResult
+from cnn_demo.training.objectives import Objective
 
 EVAL_BATCH = 1000
 
@@ -27,18 +27,20 @@ def predict_logits(model: nn.Module, data: DeviceDataset, *, batch_size: int = E
 def evaluate(
     model: nn.Module,
     data: DeviceDataset,
+    objective: Objective,
     *,
     batch_size: int = EVAL_BATCH,
     progress: Callable[[int, int], None] | None = None,
 ) -> EvalResult:
-    """Mean cross-entropy (nats) and accuracy over all samples of a split, in eval mode.
+    """Mean loss and accuracy over all samples of a split, in eval mode.
 
     The sums run over samples, so a short last batch counts for what it holds. The model's mode is restored. One
     host–device synchronization for the whole split.
 
     Args:
-        model: gives logits ``(N, classes)`` on the device of ``data``.
+        model: on the device of ``data``.
         data: the split.
+        objective: says what the loss and a correct answer are.
         batch_size: samples per forward pass; it does not change the result beyond float rounding.
         progress: called with (samples done, samples in all).
 
@@ -51,18 +53,19 @@ def evaluate(
     training = model.training
     device = next(model.parameters()).device
     index = torch.arange(len(data), device=device if data.on_device else "cpu")
-    losses, hits = [], []
+    losses, counts, done = [], [], 0
     model.eval()
     try:
-        for done, part in enumerate(index.split(batch_size), start=1):
+        for part in index.split(batch_size):
             images, labels = data.batch(part)
-            logits = model(images).float()
-            losses.append(F.cross_entropy(logits, labels, reduction="sum"))
-            hits.append((logits.argmax(1) == labels).sum())
+            loss, correct = objective(model(images), objective.make_targets(labels))
+            losses.append(loss * len(part))
+            counts.append(correct)
+            done += len(part)
             if progress:
-                progress(min(done * batch_size, len(data)), len(data))
-        loss = torch.stack(losses).cpu().double().sum().item() / len(data)
-        correct = int(torch.stack(hits).sum().item())
+                progress(done, len(data))
+        loss_sum = torch.stack(losses).cpu().double().sum().item()
+        correct_sum = int(torch.stack(counts).sum().item())
     finally:
         model.train(training)
-    return EvalResult(loss, correct / len(data), len(data), time.perf_counter() - started)
+    return EvalResult(loss_sum / len(data), correct_sum / len(data), len(data), time.perf_counter() - started)

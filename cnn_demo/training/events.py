@@ -15,7 +15,7 @@ class EvalResult:
     """Loss and accuracy of a model on a whole split, averaged over its samples.
 
     Attributes:
-        loss: mean cross-entropy in nats.
+        loss: mean loss as the model's objective has it; for classification the cross-entropy in nats.
         accuracy: fraction of correct answers, 0 to 1.
         n: number of samples.
         seconds: wall-clock time of the evaluation.
@@ -91,17 +91,18 @@ class Snapshot:
     Attributes:
         step: optimizer steps done.
         epoch: fractional epochs done.
-        weights: the model's ``state_dict``; with ``config.ema`` that of the running mean.
-        optimizer: Adam's moments and step counts, ``"<parameter>.<key>"``, and with ``config.ema`` the weights that
-            Adam moves, ``"<name>.moved"``.
-        meta: JSON-ready: position in the epoch, sums of the unfinished epoch, learning rate, scaler, seed, best
-            validation.
+        weights: the ``state_dict`` of the model that is evaluated; with ``config.ema`` that of the running mean.
+        state: the ``state_dict`` of every other part by its name (``optimizer``, ``scaler``, with ``config.ema`` the
+            ``raw_weights`` that the optimizer changes, …). Empty where only the weights are known: then moments and
+            the like begin anew.
+        meta: JSON-ready: config, position, sums of the epoch in progress, learning rate; ``best_val``, ``best_epoch``
+            and ``best_step`` are of the lowest validation loss so far (None, 0 and 0 where there is none).
     """
 
     step: int
     epoch: float
     weights: dict[str, Tensor]
-    optimizer: dict[str, Tensor]
+    state: dict[str, Any]
     meta: dict[str, Any] = field(default_factory=dict)
 
 

@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch on the training device: one warp, one change of the stroke's thickness.
+"""The augmentation ``handwriting``: a whole batch on the training device, by one warp and one change of thickness.
 
 Rotation, scale, shear, translation and the elastic field of Simard, Steinkraus and Platt ("Best practices for
 convolutional neural networks applied to visual document analysis", 2003) are added into one grid, so a batch is
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cnn_demo.datasets.specs import DatasetSpec
+from cnn_demo.datasets.splits import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +111,26 @@ def _thickness(images: Tensor, amount: Tensor, ranges: Ranges) -> Tensor:
 
 
 class Handwriting:
-    """The batch transform of ``augment = "handwriting"``; ``handwriting.samples`` makes the extra samples."""
+    """What ``augment = "handwriting"`` means: a batch transform, and more training samples drawn by pens."""
 
-    def __init__(self, spec: DatasetSpec) -> None:
-        """Choose the ranges for a data set: only digits change their thickness and are deformed elastically."""
+    def __init__(self, spec: DatasetSpec, seed: int, validated: bool) -> None:
+        """Choose the ranges for a data set.
+
+        Args:
+            spec: the data set; only digits get thickness, elastic deformation and more samples.
+            seed: decides the samples.
+            validated: whether the run chooses anything by validation. Only where it does not, its samples also have the
+                styles of writing that are kept for validation.
+        """
+        self.spec, self.seed, self.validated = spec, seed, validated
         self.ranges = DIGITS if spec.digits else OTHERS
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Augment a batch in [0, 1], see :func:`augment`."""
-        return augment(images, self.ranges, generator)
+    def extra_samples(self, train: Split) -> Split | None:
+        """More training samples; None for data sets without digits."""
+        from cnn_demo.handwriting.samples import extra_samples  # only a training needs what it imports
+
+        return extra_samples(self.spec, train, self.seed, all_styles=not self.validated)
+
+    def __call__(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Augment a batch in [0, 1], see :func:`augment`; the targets stay as they are."""
+        return augment(images, self.ranges, generator), targets

@@ -1,13 +1,23 @@
-"""The table of optimizers. Reading the table does not import PyTorch.
+"""The table of optimizers, and building one. Reading the table does not import PyTorch.
 
 To add one, add a line: the builder gets the parameters, ``lr``, ``weight_decay`` and the options of the entry.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from cnn_demo.locales import N_
-from cnn_demo.settings.description import Real, Setting
+from cnn_demo.settings.description import Flag, Real, Setting
+from cnn_demo.settings.errors import ConfigError
 from cnn_demo.settings.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+    from cnn_demo.settings.config import TrainConfig
 
 MOMENTUM = Setting(
     "momentum",
@@ -15,6 +25,13 @@ MOMENTUM = Setting(
     Real(0, 0.9999, step=0.1),
     N_("Momentum"),
     help=N_("How much of the last step's direction is kept; 0 is plain gradient descent."),
+)
+NESTEROV = Setting(
+    "nesterov",
+    False,
+    Flag(),
+    N_("Nesterov momentum"),
+    help=N_("Look ahead along the momentum before the gradient is used."),
 )
 
 OPTIMIZERS = Registry("optimizer")
@@ -32,5 +49,25 @@ OPTIMIZERS.add(
     N_("SGD"),
     "torch.optim:SGD",
     help=N_("Stochastic gradient descent; it needs a larger learning rate than Adam, such as 0.05."),
-    options=(MOMENTUM,),
+    options=(MOMENTUM, NESTEROV),
 )
+
+
+def create_optimizer(config: TrainConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
+    """Build the optimizer that a config names, fused (one kernel for all parameters) where its class can do that.
+
+    Raises:
+        ConfigError: the optimizer refuses its settings.
+    """
+    entry, chosen = OPTIMIZERS.get(config.optimizer), list(parameters)
+    build = entry.load()
+    settings = {"lr": config.lr, "weight_decay": config.weight_decay, **entry.option_values(config)}
+    try:
+        try:
+            optimizer: Optimizer = build(chosen, fused=True, **settings)
+        except (TypeError, RuntimeError):  # the class does not know the word, or has no such kernel for this device
+            optimizer = build(chosen, **settings)
+    except ValueError as error:
+        message = N_("used with settings that it accepts ({reason})")
+        raise ConfigError("optimizer", config.optimizer, message, reason=error) from error
+    return optimizer

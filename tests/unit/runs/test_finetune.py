@@ -13,7 +13,6 @@ import torch
 from cnn_demo.datasets.device_dataset import DeviceDataset
 from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.datasets.specs import get_spec
-from cnn_demo.datasets.splits import Split
 from cnn_demo.prediction.load import LoadedModel, load_model
 from cnn_demo.runs import finetune, recorder
 from cnn_demo.runs.collection import Collection
@@ -23,10 +22,11 @@ from cnn_demo.runs.store import Store
 from cnn_demo.runs.worker import execute
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.settings.reference import ModelRef
+from cnn_demo.training.classification import Classification
 from cnn_demo.training.evaluate import evaluate
 from cnn_demo.training.events import EpochEnd, Progress
-from cnn_demo.training.learner import COLLECTION_SHARE, repeated
 from cnn_demo.training.loop import fit
+from cnn_demo.training.samples import EXTRA_SHARE
 from tests.made_networks import put_checkpoint
 
 SPEC = get_spec("mnist-mini")
@@ -88,10 +88,11 @@ def config_of(run: Run, **changes: Any) -> TrainConfig:
 def test_fit_starts_from_given_weights_and_mixes_in_the_share(small: Dataset) -> None:
     few = small.test.take(np.arange(7))
     weights = {name: value + 0.01 for name, value in next(iter_weights(small)).items()}
-    events = fit(TrainConfig(device="cpu", batch_size=100, epochs=1), dataset=small, start=weights, more=few)
+    config = TrainConfig(device="cpu", batch_size=100, epochs=1)
+    events = fit(config, dataset=small, initial_weights=weights, extra_samples=few)
     started, first = next(events), next(events)
     assert started.train_n == 400 + 100
-    assert started.train_n * COLLECTION_SHARE == pytest.approx(100)
+    assert started.train_n * EXTRA_SHARE == pytest.approx(100)
     begun = first.capture().weights
     assert all(torch.equal(begun[name], value) for name, value in weights.items())
 
@@ -102,15 +103,9 @@ def iter_weights(small: Dataset) -> Any:
     yield {name: value.clone() for name, value in next(events).capture().weights.items()}
 
 
-def test_repetition_is_in_turn_and_never_drops_a_drawing() -> None:
-    few = Split(torch.arange(3, dtype=torch.uint8).view(3, 1, 1, 1), torch.tensor([0, 1, 2]))
-    assert repeated(few, 28).labels.tolist() == [0, 1, 2, 0, 1, 2, 0]  # 7 of 35 are a fifth
-    assert repeated(few, 1).labels.tolist() == [0, 1, 2]
-
-
 def test_weights_of_another_model_are_refused_by_name(small: Dataset) -> None:
     with pytest.raises(ConfigError) as caught:
-        next(iter(fit(TrainConfig(device="cpu", init="shipped"), dataset=small, start={"x": torch.zeros(1)})))
+        next(fit(TrainConfig(device="cpu", init="shipped"), dataset=small, initial_weights={"x": torch.zeros(1)}))
     assert caught.value.field == "init"
 
 
@@ -130,7 +125,7 @@ def test_before_and_after_are_what_evaluation_says(
         (report.drawings_before, origin[1], own),
         (report.drawings_after, after, own),
     ):
-        expected = evaluate(model, DeviceDataset(split, SPEC, "cpu"))
+        expected = evaluate(model, DeviceDataset(split, SPEC, "cpu"), Classification(SPEC, "cpu"))
         assert score is not None
         assert (score.accuracy, score.n) == (pytest.approx(expected.accuracy), expected.n)
     assert report.test_after == finetune.Score(pytest.approx(run.test_accuracy), run.test_n)

@@ -10,6 +10,7 @@ from cnn_demo.datasets.device_dataset import DeviceDataset
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.splits import Split
 from cnn_demo.models.registry import create_model
+from cnn_demo.training.classification import Classification
 from cnn_demo.training.evaluate import evaluate, predict_logits
 
 
@@ -23,7 +24,7 @@ def setting():
 
 def test_loss_and_accuracy_agree_with_functional(setting) -> None:
     model, split, spec = setting
-    result = evaluate(model, DeviceDataset(split, spec, "cpu"), batch_size=50)
+    result = evaluate(model, DeviceDataset(split, spec, "cpu"), Classification(spec, "cpu"), batch_size=50)
     x = (split.images.float() / 255 - 0.1307) / 0.3081
     with torch.no_grad():
         model.eval()
@@ -37,7 +38,7 @@ def test_loss_and_accuracy_agree_with_functional(setting) -> None:
 def test_mode_is_restored_also_after_an_error(setting) -> None:
     model, split, spec = setting
     model.train()
-    evaluate(model, DeviceDataset(split, spec, "cpu"))
+    evaluate(model, DeviceDataset(split, spec, "cpu"), Classification(spec, "cpu"))
     assert model.training
 
     class Broken(torch.nn.Module):
@@ -50,14 +51,14 @@ def test_mode_is_restored_also_after_an_error(setting) -> None:
 
     broken = Broken().train()
     with pytest.raises(RuntimeError, match="broken"):
-        evaluate(broken, DeviceDataset(split, spec, "cpu"))
+        evaluate(broken, DeviceDataset(split, spec, "cpu"), Classification(spec, "cpu"))
     assert broken.training
 
 
 def test_an_empty_split_is_refused(setting) -> None:
     model, split, spec = setting
     with pytest.raises(ValueError, match="empty"):
-        evaluate(model, DeviceDataset(Split(split.images[:0], split.labels[:0]), spec, "cpu"))
+        evaluate(model, DeviceDataset(split.take(torch.arange(0)), spec, "cpu"), Classification(spec, "cpu"))
 
 
 def test_progress_reaches_the_end(setting) -> None:
@@ -66,6 +67,7 @@ def test_progress_reaches_the_end(setting) -> None:
     evaluate(
         model,
         DeviceDataset(split, spec, "cpu"),
+        Classification(spec, "cpu"),
         batch_size=100,
         progress=lambda done, total: told.append((done, total)),
     )

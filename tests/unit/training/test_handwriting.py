@@ -8,6 +8,7 @@ import torch
 
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.specs import get_spec
+from cnn_demo.datasets.splits import Split
 from cnn_demo.training.handwriting import DIGITS, OTHERS, Handwriting, Ranges, augment
 
 STILL = Ranges(rotation=0, scale=0, aspect=0, shear=0, translation=0, elastic=0, thinner=0, thicker=0, untouched=0)
@@ -143,11 +144,27 @@ def test_range_layout_and_input_are_kept(digits: torch.Tensor) -> None:
 
 
 def test_digits_are_changed_more_than_clothes() -> None:
-    assert Handwriting(get_spec("mnist-mini")).ranges is DIGITS
-    clothes = Handwriting(get_spec("fashion-mnist"))
+    assert Handwriting(get_spec("mnist-mini"), 0, False).ranges is DIGITS
+    clothes = Handwriting(get_spec("fashion-mnist"), 0, False)
     assert clothes.ranges is OTHERS
     images = torch.rand(4, 1, 28, 28)
-    assert torch.equal(clothes(images, dice()), augment(images, OTHERS, dice()))
+    targets = torch.eye(10)[:4]
+    changed, same = clothes(images, targets, dice())
+    assert torch.equal(changed, augment(images, OTHERS, dice()))
+    assert torch.equal(same, targets)
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_styles_kept_for_validation_are_learned_only_without_one(
+    validated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnn_demo.handwriting import samples
+
+    asked = []
+    monkeypatch.setattr(samples, "extra_samples", lambda *args, **options: asked.append((args, options)))
+    train = Split(torch.zeros(3, 1, 28, 28, dtype=torch.uint8), torch.zeros(3).long())
+    assert Handwriting(get_spec("mnist-mini"), 5, validated).extra_samples(train) is None
+    assert asked == [((get_spec("mnist-mini"), train, 5), {"all_styles": not validated})]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -10,11 +11,11 @@ import torch.nn.functional as F
 
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.load import Dataset, load_dataset
-from cnn_demo.datasets.splits import NO_CLASS, Split
+from cnn_demo.datasets.splits import Split
+from cnn_demo.handwriting import samples
 from cnn_demo.handwriting.strokes import synthesize_outliers
 from cnn_demo.models.registry import create_model
 from cnn_demo.settings.config import ConfigError, TrainConfig
-from cnn_demo.training import handwriting as augment
 from cnn_demo.training.control import Control
 from cnn_demo.training.errors import OutOfMemory, ResumeError, TrainingDiverged
 from cnn_demo.training.events import (
@@ -28,8 +29,8 @@ from cnn_demo.training.events import (
     Snapshot,
     Started,
 )
-from cnn_demo.training.learner import outlier_exposure
 from cnn_demo.training.loop import fit
+from cnn_demo.training.state import pack_state
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +46,7 @@ CONFIG = TrainConfig(epochs=2, device="cpu", seed=3)
 
 def frozen(snapshot: Snapshot) -> Snapshot:
     """A copy that later steps cannot change."""
-    copy = lambda tensors: {name: t.clone() for name, t in tensors.items()}
-    return Snapshot(
-        snapshot.step, snapshot.epoch, copy(snapshot.weights), copy(snapshot.optimizer), dict(snapshot.meta)
-    )
+    return Snapshot(snapshot.step, snapshot.epoch, *copy.deepcopy((snapshot.weights, snapshot.state, snapshot.meta)))
 
 
 def train(config: TrainConfig, data: Dataset, **options) -> tuple[list, dict[int, Snapshot]]:
@@ -64,8 +62,10 @@ def assert_same_weights(a: Snapshot, b: Snapshot) -> None:
     assert a.weights.keys() == b.weights.keys()
     for name in a.weights:
         assert torch.equal(a.weights[name], b.weights[name]), name
-    for name in a.optimizer:
-        assert torch.equal(a.optimizer[name], b.optimizer[name]), name
+    tensors_a, tensors_b = {}, {}
+    assert pack_state(a.state, tensors_a) == pack_state(b.state, tensors_b)
+    for name in tensors_a:
+        assert torch.equal(tensors_a[name], tensors_b[name]), name
 
 
 @pytest.mark.parametrize(("schedule", "decay"), [("constant", 0.0), ("cosine", 1.0)])
@@ -102,7 +102,7 @@ def test_agrees_with_a_loop_written_out(tiny: Dataset, schedule: str, decay: flo
         torch.testing.assert_close(snapshots[6].weights[name].contiguous(), value, rtol=2e-3, atol=2e-4)
 
 
-def test_a_running_mean_is_what_is_kept_and_judged(tiny: Dataset) -> None:
+def test_a_running_mean_is_what_is_kept_and_evaluated(tiny: Dataset) -> None:
     every = tuple(range(7))
     _, plain = train(CONFIG, tiny, checkpoint_steps=every)
     events, averaged = train(CONFIG.replace(ema=0.3), tiny, checkpoint_steps=every)
@@ -112,7 +112,7 @@ def test_a_running_mean_is_what_is_kept_and_judged(tiny: Dataset) -> None:
         mean = {name: keep * mean[name] + (1 - keep) * value for name, value in plain[step].weights.items()}
     for name, value in mean.items():
         # The optimizer goes its way as if nobody took a mean.
-        assert torch.equal(averaged[6].optimizer[f"{name}.moved"], plain[6].weights[name])
+        assert torch.equal(averaged[6].state["raw_weights"][name], plain[6].weights[name])
         torch.testing.assert_close(averaged[6].weights[name].double(), value, rtol=1e-5, atol=1e-7)
     model = create_model("cnn").eval()
     model.load_state_dict(averaged[6].weights)
@@ -337,29 +337,6 @@ def test_compile_failure_is_quiet(
     assert_same_weights(eager[6], compiled[6])
 
 
-def test_outliers_are_pulled_to_equal_probabilities() -> None:
-    generator = torch.Generator().manual_seed(0)
-    logits = (torch.randn(6, 10, generator=generator) * 3).requires_grad_()
-    labels = torch.tensor([3, NO_CLASS, 0, NO_CLASS, 9, NO_CLASS])
-    loss, hits = outlier_exposure(logits, labels)
-    targets = torch.full((6, 10), 0.1)
-    targets[[0, 2, 4]] = F.one_hot(labels[[0, 2, 4]], 10).float()
-    soft = F.cross_entropy(logits, targets)  # PyTorch's own, for probabilities
-    assert loss.item() == pytest.approx(soft.item() - math.log(10) * 3 / 6, abs=1e-6)
-    torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], torch.autograd.grad(soft, logits)[0])
-    most = logits.softmax(1).max(1)
-    right = [int(most.indices[i]) == int(labels[i]) for i in (0, 2, 4)] + [most.values[i] < 0.5 for i in (1, 3, 5)]
-    assert int(hits) == sum(map(bool, right))
-    assert float(outlier_exposure(torch.zeros(2, 10), torch.tensor([NO_CLASS] * 2))[0]) == pytest.approx(0, abs=1e-6)
-
-
-def test_without_outliers_it_is_the_cross_entropy() -> None:
-    logits, labels = torch.randn(8, 10, generator=torch.Generator().manual_seed(1)), torch.arange(8)
-    loss, hits = outlier_exposure(logits, labels)
-    torch.testing.assert_close(loss, F.cross_entropy(logits, labels))
-    assert int(hits) == int((logits.argmax(1) == labels).sum())
-
-
 def test_a_run_on_handwriting_learns_that_not_all_is_a_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     data = load_dataset("mnist-mini")
     few = Dataset(data.spec, data.train.take(torch.arange(1500)), data.test.take(torch.arange(50)))
@@ -367,7 +344,7 @@ def test_a_run_on_handwriting_learns_that_not_all_is_a_digit(monkeypatch: pytest
     images = normalize(synthesize_outliers(200, 3, "calibration"), data.spec)
     sure = {}
     for share in (0.0, 0.3):
-        monkeypatch.setattr(augment, "OUTLIERS", share)
+        monkeypatch.setattr(samples, "OUTLIERS", share)
         events, snapshots = train(config, few)
         assert 0.3 < next(e for e in reversed(events) if isinstance(e, EpochEnd)).train.accuracy <= 1
         model = create_model("cnn").eval()

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,16 +17,18 @@ from cnn_demo.models.registry import create_model
 from cnn_demo.prediction.load import load_folder
 from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training import snapshot as files
-from cnn_demo.training.events import Snapshot
+from cnn_demo.training.events import CheckpointDue, Snapshot
+from cnn_demo.training.loop import fit
 from cnn_demo.training.snapshot import CheckpointUnreadable, load_snapshot, save_checkpoint, state_dict_pt
+from tests.old_store import hash_tensors, rounds_as_there
 
 
 def snapshot(step: int = 5, model: str = "cnn") -> Snapshot:
     torch.manual_seed(step)
     weights = create_model(model).to(memory_format=torch.channels_last).state_dict()
-    optimizer = {f"{name}.exp_avg": torch.randn_like(value) for name, value in weights.items()}
+    moments = {i: {"exp_avg": torch.randn_like(value)} for i, value in enumerate(weights.values())}
     meta = {"config": TrainConfig(model=model).to_dict(), "step": step, "base_lr": 1e-3}
-    return Snapshot(step, step / 10, weights, optimizer, meta)
+    return Snapshot(step, step / 10, weights, {"optimizer": {"state": moments}, "scaler": {}}, meta)
 
 
 def test_round_trip_is_exact(tmp_path: Path) -> None:
@@ -36,7 +39,11 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     assert (back.step, back.epoch, back.meta["run_id"], back.meta["base_lr"]) == (5, 0.5, "abc", 1e-3)
     for name in made.weights:
         assert torch.equal(made.weights[name], back.weights[name])
-        assert torch.equal(made.optimizer[f"{name}.exp_avg"], back.optimizer[f"{name}.exp_avg"])
+    assert back.state.keys() == made.state.keys()
+    moments = back.state["optimizer"]["state"]
+    assert list(moments) == list(range(8))
+    for number, state in made.state["optimizer"]["state"].items():
+        assert torch.equal(state["exp_avg"], moments[number]["exp_avg"])
     assert sorted(p.name for p in path.parent.iterdir()) == ["step-00000005"], "no draft is left"
 
 
@@ -64,15 +71,56 @@ def test_loading_leaves_the_random_state_alone(tmp_path: Path) -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_only_the_last_two_keep_the_optimizer(tmp_path: Path) -> None:
+def test_only_the_last_two_keep_their_state(tmp_path: Path) -> None:
     paths = [save_checkpoint(tmp_path / "c", snapshot(step)) for step in (1, 2, 3)]
-    assert [(p / "optimizer.safetensors").exists() for p in paths] == [False, True, True]
+    assert [(p / "state.safetensors").exists() for p in paths] == [False, True, True]
     assert load_folder(paths[0]).step == 1
-    with pytest.raises(CheckpointUnreadable, match="optimizer"):
+    with pytest.raises(CheckpointUnreadable, match=r"state\.safetensors"):
         load_snapshot(paths[0])
+    weights_only = load_snapshot(paths[0], with_state=False)
+    assert weights_only.state == {}
+    assert torch.equal(weights_only.weights["fc2.bias"], snapshot(1).weights["fc2.bias"])
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "checkpoint.json"])
+def test_a_format_of_the_future_is_refused_in_words(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "c", snapshot())
+    meta = json.loads((path / "checkpoint.json").read_text())
+    (path / "checkpoint.json").write_text(json.dumps(meta | {"format": 3}))
+    with pytest.raises(CheckpointUnreadable, match="format 3; this version reads up to 2"):
+        load_snapshot(path)
+
+
+def old_run(home: Path, expected: dict[str, Any], name: str) -> tuple[Snapshot, list[tuple[int, float]]]:
+    """The last snapshot of a run that the old code stopped, and the learning rates that were set in it."""
+    found = expected["runs"][name]
+    path = sorted((home / found["id"] / "checkpoints").glob("step-*"))[-1]
+    assert json.loads((path / "checkpoint.json").read_text())["format"] == 1
+    return load_snapshot(path), [(step, value) for kind, step, value in found["marks"] if kind == "lr"]
+
+
+@pytest.mark.parametrize("name", ["stopped-mid-epoch", "stopped-ema", "lr-changed", "crashed"])
+def test_the_loop_takes_old_checkpoints_to_the_weights_of_the_old_code(
+    old_home: Path, old_expected: dict[str, Any], name: str
+) -> None:
+    torch.set_num_threads(1)
+    snapshot, lr_plan = old_run(old_home, old_expected, name)
+    config = TrainConfig.from_dict(snapshot.meta["config"])
+    *_, last = (e for e in fit(config, resume=snapshot, lr_plan=lr_plan) if isinstance(e, CheckpointDue))
+    ended, expected = last.capture(), old_expected["resumed"]["runs"][name]
+    assert (ended.step, ended.meta["base_lr"]) == (expected["step"], expected["base_lr"])
+    for key, norm in expected["weights_norms"].items():
+        assert float(ended.weights[key].double().norm()) == pytest.approx(norm, rel=1e-3)
+    if rounds_as_there(old_expected["resumed"]["probe"]):
+        assert hash_tensors(ended.weights) == expected["weights_sha256"]
+        # The old names of the same tensors.
+        parameters = [name for name, _ in create_model("cnn").named_parameters()]
+        moments = ended.state["optimizer"]["state"].items()
+        tensors = {f"{parameters[i]}.{key}": value for i, state in moments for key, value in state.items()}
+        tensors |= {f"{key}.moved": value for key, value in ended.state.get("raw_weights", {}).items()}
+        assert hash_tensors(tensors) == expected["optimizer_sha256"]
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "state.safetensors", "checkpoint.json"])
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "missing"])
 def test_damage_is_found_and_named(tmp_path: Path, name: str, damage: str) -> None:
     path = save_checkpoint(tmp_path / "c", snapshot())

@@ -1,0 +1,47 @@
+"""Which samples a run trains on, and which it keeps for validation."""
+
+from __future__ import annotations
+
+import torch
+
+from cnn_demo.datasets.load import Dataset
+from cnn_demo.datasets.splits import Split, stratified_split
+from cnn_demo.settings.config import TrainConfig
+from cnn_demo.training.augmentations import Augmentation
+
+EXTRA_SHARE = 0.2  # of an epoch's samples, where extra ones are given; the rest is the data set
+
+
+def prepare_samples(
+    config: TrainConfig, data: Dataset, augmentation: Augmentation | None, extra: Split | None
+) -> tuple[Split, Split | None]:
+    """The training split with everything that is added to it, and the validation split where there is one.
+
+    Args:
+        config: its ``val_fraction`` of the training split is held out.
+        data: the data set.
+        augmentation: may add samples of its own.
+        extra: samples to mix in, repeated until they make up :data:`EXTRA_SHARE` of an epoch.
+
+    Raises:
+        ValueError: there is nothing to train on.
+    """
+    train, held_out = data.train, None
+    if config.val_fraction:
+        train, held_out = stratified_split(data.train, config.val_fraction, config.seed, config.version)
+    if augmentation is not None and (added := augmentation.extra_samples(train)) is not None:
+        train = train.join(added)
+    if extra is not None and len(extra):
+        train = train.join(repeat_samples(extra, len(train)))
+    if not len(train):
+        raise ValueError(f"data set {config.dataset!r} has no training samples")
+    return train, held_out
+
+
+def repeat_samples(few: Split, beside: int) -> Split:
+    """Samples repeated in turn, so that beside ``beside`` others they make up :data:`EXTRA_SHARE` of an epoch.
+
+    A few drawings among thousands of images would otherwise hardly ever be seen. There are at least as many as given.
+    """
+    count = max(len(few), round(beside * EXTRA_SHARE / (1 - EXTRA_SHARE)))
+    return few.take(torch.arange(count) % len(few))
