@@ -30,7 +30,9 @@ def add_parser(subparsers: Any) -> None:
         add_json_option(sub)
         return sub
 
-    action("list", "all runs, the newest first", run="")
+    action("list", "the runs, the newest first", run="").add_argument(
+        "--limit", type=int, metavar="N", help="only the newest N (default: all)"
+    )
     action("show", "everything about one run")
     action("pause", "let a running run wait after its batch")
     action("resume", "let a paused run go on, or queue a stopped, failed or crashed one from its last checkpoint")
@@ -98,7 +100,7 @@ def as_dict(run: Run) -> dict[str, Any]:
 
 
 def _list(store: Store, args: argparse.Namespace) -> int:
-    found = store.list()
+    found = store.list(args.limit)
     if args.json:
         give({"home": str(store.home), "runs": [as_dict(run) for run in found]})
         return 0
@@ -108,13 +110,15 @@ def _list(store: Store, args: argparse.Namespace) -> int:
         accuracy = f"{run.test_accuracy:.2%} (n = {run.test_n:,})" if run.test_accuracy is not None else ""
         print(
             f"{run.id}  {run.state.value:9} {run.config.dataset:14} {run.config.model:10} epoch {run.epoch:6.2f}"
-            f"  {accuracy:20} {run.name}"
+            f"  {accuracy:20} {run.name}{'  (made by another version)' if run.from_other_version else ''}"
         )
     return 0
 
 
 def _show(store: Store, run: Run) -> None:
     print(f"{run.title} ({run.id}): {run.state.value}" + (f"\n{run.error}" if run.error else ""))
+    if run.from_other_version:
+        print(f"  made by another version of this program: {run.problem}")
     for name, value in run.config.public_dict().items():
         print(f"  {name:14} {value}")
     for row in store.epochs(run.id):

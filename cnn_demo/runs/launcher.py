@@ -18,7 +18,7 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
-from cnn_demo.runs.records import Run
+from cnn_demo.runs.records import Run, StoreUnavailable
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
 
@@ -45,9 +45,13 @@ def launch(store: Store, config: TrainConfig, token: str | None = None, name: st
 
 
 def warm(store: Store) -> None:
-    """Have a worker ready that has imported torch already, unless a run needs the machine just now. Returns at once."""
-    if not store.any_training():
-        ensure_worker(store, even_without_work=True)
+    """Have a worker ready that has imported torch already, unless a run needs the machine just now. Returns at once.
+
+    Nothing happens where the store cannot be written: what there is can still be looked at.
+    """
+    with suppress(StoreUnavailable):
+        if not store.any_training():
+            ensure_worker(store, even_without_work=True)
 
 
 def ensure_worker(store: Store, *, even_without_work: bool = False) -> bool:

@@ -63,7 +63,7 @@ def _machine(looking: bool) -> None:
 def trained(store: Store) -> None:
     """The model that ships and the newest runs, each with data set, n and accuracy."""
     shipped = read_shipped_test()
-    runs = store.list()
+    runs, count = store.list(limit=SHOWN_RUNS), store.count()
     if not runs and not shipped:
         st.markdown(_("Nothing yet. The quick look on the Train page takes less than a minute."))
         return
@@ -74,10 +74,10 @@ def trained(store: Store) -> None:
                 st.markdown(_("**Ships with the app**"), width=_NAME_WIDTH)
                 ready = _("ready")
                 st.markdown(f":green-badge[{ready}] :gray[{shipped.dataset} · {accuracy}]")
-        for run in runs[:SHOWN_RUNS]:
+        for run in runs:
             _run(run)
-    if len(runs) > SHOWN_RUNS:
-        st.caption(_("{n} more on the Train page.").format(n=len(runs) - SHOWN_RUNS))
+    if count > SHOWN_RUNS:
+        st.caption(_("{n} more on the Train page.").format(n=count - SHOWN_RUNS))
 
 
 def _row(key: str) -> Any:

@@ -16,14 +16,15 @@ _SHOWN = "runs:shown"
 
 def show_run_list(store: Store, chosen: str | None) -> None:
     """The list, which follows the runs by itself while one of them is active."""
-    active = any(run.state.active for run in store.list())
+    active = store.any_active()
     st.fragment(_list, run_every=2.0 if active else None)(store, chosen, active)
 
 
 def _list(store: Store, chosen: str | None, was_active: bool) -> None:
-    runs = store.list()
-    if any(run.state.active for run in runs) != was_active:
+    if store.any_active() != was_active:
         st.rerun()  # sets or removes the timer
+    shown = st.session_state.get(_SHOWN, PAGE)
+    runs, count = store.list(limit=shown), store.count()  # no more than is shown: this runs every 2 s for each viewer
     moved = st.button(
         _("New run"),
         icon=":material/add:",
@@ -35,11 +36,10 @@ def _list(store: Store, chosen: str | None, was_active: bool) -> None:
     )
     if not runs:
         st.caption(_("Runs appear here, the newest first. They stay when the page is closed."))
-    shown = st.session_state.get(_SHOWN, PAGE)
-    for run in runs[:shown]:
+    for run in runs:
         moved |= _row(run, run.id == chosen)
-    if len(runs) > shown:
-        more = _("{n} more").format(n=len(runs) - shown)
+    if count > shown:
+        more = _("{n} more").format(n=count - shown)
         if st.button(more, key="runs:more", width="stretch", type="tertiary"):
             st.session_state[_SHOWN] = shown + PAGE
             st.rerun()
@@ -60,5 +60,7 @@ def _row(run: Run, chosen: bool) -> bool:
         facts = [run.config.dataset] if run.name else []  # without a name the title says it
         if run.test_accuracy is not None and run.test_n:
             facts.append(names.accuracy_short(run.test_accuracy, run.test_n))
+        if run.from_other_version:
+            facts.append(_("made by another version"))
         st.markdown(f"{names.state_badge(run.state.value)} :small[:gray[{' · '.join(facts)}]]")
     return clicked

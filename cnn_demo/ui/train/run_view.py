@@ -39,6 +39,13 @@ def show_run(store: Store, run: Run) -> None:
         st.toast(notice, icon=":material/info:")
     st.markdown(f"### {escape(run.title)} {names.state_badge(run.state.value)}", anchors=False)
     st.caption(summary(run))
+    if run.from_other_version:
+        st.info(
+            _("Another version of this program made this run; it is shown as far as it is understood: {reason}").format(
+                reason=escape(run.problem)
+            ),
+            icon=":material/history:",
+        )
     if run.error and run.state.ended:
         run_errors.show_run_error(run, _relaunch)
     _buttons(store, run)
@@ -72,7 +79,7 @@ def _buttons(store: Store, run: Run) -> None:
             _button(_("Pause"), "pause", ":material/pause:", run, store.pause)
         if run.state is RunState.PAUSED:
             _button(_("Resume"), "play_arrow", ":material/play_arrow:", run, store.resume, primary=True)
-        if run.state.resumable:
+        if run.state.resumable and not run.from_other_version:
             _button(_("Resume"), "restart", ":material/play_arrow:", run, _restart, primary=not run.error)
         if run.state.active and run.state is not RunState.STOPPING:
             _button(_("Stop"), "stop", ":material/stop:", run, store.stop)
