@@ -44,7 +44,6 @@ def load_network(*names: str | None, step: int | None = None) -> LoadedModel:
     from cnn_demo.models.imagenet import WeightsUnavailable
     from cnn_demo.prediction.load import load_model
     from cnn_demo.runs.records import RunNotFound
-    from cnn_demo.runs.source import RunCheckpoints
     from cnn_demo.runs.store import Store
     from cnn_demo.settings.reference import ModelRef
     from cnn_demo.settings.registry import UnknownName
@@ -54,7 +53,7 @@ def load_network(*names: str | None, step: int | None = None) -> LoadedModel:
         ref = ModelRef.parse(next(filter(None, names), "shipped"))
         if ref.kind == "run" and step is not None:
             ref = ref.at(step)
-        return load_model(ref, RunCheckpoints(Store()))
+        return load_model(ref, Store())
     except (RunNotFound, CheckpointUnreadable, WeightsUnavailable) as error:
         raise CommandFailed(str(error)) from error
     except (ValueError, UnknownName) as error:

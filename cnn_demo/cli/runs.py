@@ -150,10 +150,9 @@ def _read_weights(store: Store, ref: ModelRef, kind: str) -> bytes:
         CommandFailed: there is no such checkpoint, or it is damaged: then it is not handed out.
     """
     from cnn_demo.prediction.source import find_checkpoint
-    from cnn_demo.runs.source import RunCheckpoints
     from cnn_demo.training.snapshot import WEIGHTS, CheckpointUnreadable, read_meta, read_tensors, state_dict_pt
 
-    found = find_checkpoint(ref, RunCheckpoints(store))
+    found = find_checkpoint(ref, store)
     if found is None:
         raise CommandFailed(f"{ref}: the run has no such checkpoint")
     try:

@@ -212,9 +212,8 @@ def _result(store: Store, run: Run) -> dict[str, Any]:
 def _find_checkpoint(store: Store, run_id: str) -> Checkpoint | None:
     """What the name of the run stands for: its best checkpoint by validation, or its newest."""
     from cnn_demo.prediction.source import find_checkpoint
-    from cnn_demo.runs.source import RunCheckpoints
 
-    return find_checkpoint(ModelRef("run", run_id), RunCheckpoints(store))
+    return find_checkpoint(ModelRef("run", run_id), store)
 
 
 def _save(checkpoint: Path, folder: Path) -> None:

@@ -62,10 +62,9 @@ def load_origin(store: Store, init: str) -> LoadedModel:
         CheckpointUnreadable: it has no such checkpoint, or its files are damaged.
     """
     from cnn_demo.prediction.load import load_model
-    from cnn_demo.runs.source import RunCheckpoints
 
     try:
-        return load_model(ModelRef.parse(init), RunCheckpoints(store))
+        return load_model(ModelRef.parse(init), store)
     except RunNotFound as error:
         raise ConfigError("init", init, "a run that is still here") from error
 
@@ -129,13 +128,11 @@ def measure_after(store: Store, run: Run, data: Dataset, more: Split | None) -> 
     checkpoint by validation, or the newest where nothing was validated. Nothing for other runs.
     """
     from cnn_demo.prediction.load import load_model
-    from cnn_demo.runs.source import RunCheckpoints
 
     before = load_report(store, run.id)
     if before is None:
         return
-    source = RunCheckpoints(store)
-    now = load_model(ModelRef("run", run.id, "best" if source.best_checkpoint(run.id) else None), source)
+    now = load_model(ModelRef("run", run.id, "best" if store.best_checkpoint(run.id) else None), store)
     drawings = _score(now, more) if more is not None else None
     _write(
         store.folder(run.id),

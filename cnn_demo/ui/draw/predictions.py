@@ -15,7 +15,7 @@ from cnn_demo.runs.records import RunNotFound
 from cnn_demo.ui.draw import calibrations
 from cnn_demo.ui.draw.pad import Picture
 from cnn_demo.ui.shared.i18n import _
-from cnn_demo.ui.shared.picker import Network, get_source, load_network
+from cnn_demo.ui.shared.picker import Network, load_network
 from cnn_demo.ui.shared.store import get_store
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _watch(following: list[Network]) -> None:
             continue
         try:
             run = store.get(network.run.id)
-            checkpoint = find_checkpoint(network.ref, get_source())
+            checkpoint = find_checkpoint(network.ref, store)
         except RunNotFound:
             st.rerun()
         known = network.checkpoint.step if network.checkpoint else None

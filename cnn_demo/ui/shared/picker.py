@@ -5,6 +5,7 @@ Nothing here imports torch until :func:`load_network` is called.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,7 @@ from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.models.registry import MODELS
 from cnn_demo.prediction.shipped import has_shipped_model
 from cnn_demo.prediction.source import Checkpoint, find_checkpoint
-from cnn_demo.runs.records import Run
-from cnn_demo.runs.source import RunCheckpoints
+from cnn_demo.runs.records import Run, RunNotFound
 from cnn_demo.settings.reference import SHIPPED_REF, ModelRef, Step
 from cnn_demo.ui.shared import layout, names, state
 from cnn_demo.ui.shared.i18n import _, worded
@@ -69,16 +69,11 @@ class Network:
         return self.run is not None and self.checkpoint is None
 
 
-def get_source() -> RunCheckpoints:
-    """The checkpoints of all runs."""
-    return RunCheckpoints(get_store())
-
-
 def load_network(network: Network) -> LoadedModel:
     """The network itself, shared by all visitors and never changed. Errors as for ``prediction.load.load_model``."""
     from cnn_demo.prediction.load import load_model
 
-    return load_model(network.exact, get_source())
+    return load_model(network.exact, get_store())
 
 
 # -- the address --------------------------------------------------------------------------------------------------
@@ -123,8 +118,9 @@ def _say_not_found(name: str) -> None:
 
 def choose_networks(most: int) -> list[Network]:
     """Choose up to ``most`` networks side by side: the one that ships and runs, each at any checkpoint."""
-    options = _trained()
-    chosen = _chosen(options, ("shipped", "run"))[:most]
+    wanted = wanted_networks()
+    options = _list_trained(wanted)
+    chosen = _match(wanted, options, ("shipped", "run"))[:most]
     if not options:
         return []
     words = _words(options)
@@ -152,9 +148,10 @@ def choose_networks(most: int) -> list[Network]:
 
 def choose_network() -> Network:
     """Choose one network of any kind; for a run with several checkpoints a slider goes through them."""
-    options = _trained() | {ModelRef("untrained", name): None for name in MODELS.names}
+    wanted = wanted_networks()
+    options = _list_trained(wanted) | {ModelRef("untrained", name): None for name in MODELS.names}
     options |= {PHOTO: None, PHOTO_RANDOM: None}
-    (chosen, *_more) = _chosen(options, ("shipped", "run", "untrained", "imagenet"))
+    chosen = _match(wanted, options, ("shipped", "run", "untrained", "imagenet"))[0]
     words = _words(options)
     key = _widget_key("one", words, str(chosen.at(None)))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
@@ -176,21 +173,24 @@ def choose_network() -> Network:
 Options = Mapping[ModelRef, Run | None]  # networks without a step, in the order in which they are offered
 
 
-def _trained() -> dict[ModelRef, Run | None]:
-    """The network that ships, and the runs that have a checkpoint or may get one."""
+def _list_trained(wanted: list[ModelRef]) -> dict[ModelRef, Run | None]:
+    """The network that ships, and the newest runs that have a checkpoint or may get one; older ones that are wanted."""
     store = get_store()
-    runs = [run for run in store.list() if run.state.active or store.checkpoints(run.id)]
-    first: dict[ModelRef, Run | None] = {SHIPPED_REF: None} if has_shipped_model() else {}
-    return first | {ModelRef("run", run.id): run for run in runs}
+    found: dict[ModelRef, Run | None] = {SHIPPED_REF: None} if has_shipped_model() else {}
+    found |= {ModelRef("run", choice.run.id): choice.run for choice in store.runs_with_checkpoints()}
+    for ref in wanted:
+        if ref.kind == "run" and ref.at(None) not in found:
+            with contextlib.suppress(RunNotFound):
+                if store.newest_checkpoint(ref.name):
+                    found[ref.at(None)] = store.get(ref.name)
+    return found
 
 
-def _chosen(options: Options, kinds: Sequence[str]) -> list[ModelRef]:
-    """What the address asks for and this page can show; else the run that was looked at last, or the first option."""
-    found = []
-    for ref in wanted_networks():
-        if ref.at(None) in options:
-            found.append(ref)
-        elif ref.kind in kinds:
+def _match(wanted: list[ModelRef], options: Options, kinds: Sequence[str]) -> list[ModelRef]:
+    """What is wanted and can be shown here; else the run that was looked at last, or the first option."""
+    found = [ref for ref in wanted if ref.at(None) in options]
+    for ref in wanted:
+        if ref not in found and ref.kind in kinds:
             _say_not_found(str(ref.at(None)))
     looked_at = ModelRef("run", state.remembered("run") or "-")
     return found or [ref for ref in (looked_at, *options) if ref in options][:1]
@@ -222,7 +222,7 @@ def _find(ref: ModelRef, options: Options) -> Network:
     if run is None:
         data = {"shipped": "mnist", "untrained": "mnist-mini"}.get(ref.kind, "")
         return Network(ref, _title(ref, None), spec=names.spec(data))
-    return Network(ref, run.title, run, find_checkpoint(ref, get_source()), names.spec(run.config.dataset))
+    return Network(ref, run.title, run, find_checkpoint(ref, get_store()), names.spec(run.config.dataset))
 
 
 def _widget_key(name: str, words: Mapping[Any, str], value: Any) -> str:
@@ -247,16 +247,16 @@ def _describe(checkpoint: Checkpoint) -> str:
 
 def _choose_checkpoint(network: Network, chosen: list[ModelRef], *, several: bool) -> None:
     assert network.run is not None
-    steps = {c.step: c for c in get_store().checkpoints(network.run.id)}
-    best = get_source().best_checkpoint(network.run.id)
+    found = {c.step: c for c in get_store().checkpoints(network.run.id)}
+    best = next((c for c in reversed(found.values()) if c.best), None)
     best_words = _("Best by validation, {checkpoint}").format(checkpoint=_describe(best)) if best else ""
     words: dict[Step, str] = {None: best_words or _("Newest")}
     if network.run.state.active:
         words[None] = _("Newest, follows the training")
         if best:
             words["best"] = best_words
-    for step in reversed(steps):
-        words[step] = _describe(steps[step])
+    for step in reversed(found):
+        words[step] = _describe(found[step])
     chosen_step = network.ref.step if network.ref.step in words else None
     key = _widget_key(f"step:{network.run.id}", words, chosen_step)
 
@@ -279,7 +279,7 @@ def _slide_through_checkpoints(network: Network) -> None:
     found = {c.step: c for c in get_store().checkpoints(network.run.id)}
     if network.checkpoint is None or len(found) < 2:
         return
-    best = get_source().best_checkpoint(network.run.id)
+    best = next((c for c in reversed(found.values()) if c.best), None)
     words = {step: _describe(checkpoint) for step, checkpoint in found.items()}
     if best is not None:
         words[best.step] = _("Best by validation, {checkpoint}").format(checkpoint=_describe(best))

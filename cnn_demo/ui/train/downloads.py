@@ -13,7 +13,6 @@ from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.ui.shared import charts, i18n
 from cnn_demo.ui.shared.i18n import _
-from cnn_demo.ui.shared.picker import get_source
 
 _POINTS = 1000
 _WEIGHTS = "weights.safetensors"
@@ -23,17 +22,16 @@ def show_downloads(store: Store, run: Run) -> None:
     """The menu of downloads."""
     code = i18n.language()  # the bytes are made in another thread, which belongs to no session
     with st.popover(_("Download"), icon=":material/download:"):
-        _show_weights(run)
+        _show_weights(store, run)
         _file(run, _("Metrics"), "csv", lambda: store.metrics_csv(run.id).encode())
         _file(run, _("Curves"), "png", lambda: figure(store, run, "png", code))
         _file(run, _("Curves"), "svg", lambda: figure(store, run, "svg", code))
 
 
-def _show_weights(run: Run) -> None:
+def _show_weights(store: Store, run: Run) -> None:
     """The weights of the best checkpoint by validation, where one was recorded; else of the newest."""
-    source = get_source()
-    best = source.best_checkpoint(run.id)
-    checkpoint = best or source.newest_checkpoint(run.id)
+    best = store.best_checkpoint(run.id)
+    checkpoint = best or store.newest_checkpoint(run.id)
     if checkpoint is None:
         return
     step = f"{checkpoint.step:,}"

@@ -15,7 +15,6 @@ from cnn_demo.prediction import load
 from cnn_demo.prediction.load import LoadedModel, ModelCache, load_model
 from cnn_demo.prediction.shipped import SHIPPED
 from cnn_demo.runs.records import Run, RunNotFound
-from cnn_demo.runs.source import RunCheckpoints
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.reference import ModelRef
 from cnn_demo.settings.registry import UnknownName
@@ -34,15 +33,15 @@ def cache(monkeypatch: pytest.MonkeyPatch) -> ModelCache:
 
 
 @pytest.fixture
-def source(store: Store) -> RunCheckpoints:
-    return RunCheckpoints(store)
+def source(store: Store) -> Store:
+    return store
 
 
 def same_weights(loaded: LoadedModel, model: torch.nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in zip(loaded.model.parameters(), model.parameters(), strict=True))
 
 
-def test_the_model_that_ships(source: RunCheckpoints) -> None:
+def test_the_model_that_ships(source: Store) -> None:
     loaded = load_model(ModelRef("shipped"), source)
     weights = load_file(SHIPPED / "weights.safetensors")
     assert all(torch.equal(value, weights[name]) for name, value in loaded.model.state_dict().items())
@@ -51,7 +50,7 @@ def test_the_model_that_ships(source: RunCheckpoints) -> None:
     assert loaded.folder == source.home
 
 
-def test_a_run_at_a_step(source: RunCheckpoints, store: Store, make_run: Make) -> None:
+def test_a_run_at_a_step(source: Store, store: Store, make_run: Make) -> None:
     run = make_run("finished")
     early, late = put_checkpoint(store, run, step=20, epoch=1, seed=1), put_checkpoint(store, run, seed=2)
     assert same_weights(load_model(ModelRef("run", run.id, 20), source), early)
@@ -61,7 +60,7 @@ def test_a_run_at_a_step(source: RunCheckpoints, store: Store, make_run: Make) -
     assert load_model(ModelRef("run", run.id, 60), source) is loaded
 
 
-def test_an_untrained_network_is_the_same_each_time(source: RunCheckpoints) -> None:
+def test_an_untrained_network_is_the_same_each_time(source: Store) -> None:
     torch.manual_seed(7)
     state = torch.get_rng_state()
     loaded = load_model(ModelRef("untrained", "cnn"), source)
@@ -72,7 +71,7 @@ def test_an_untrained_network_is_the_same_each_time(source: RunCheckpoints) -> N
     assert loaded.config.model == "cnn"
 
 
-def test_a_network_for_photographs(source: RunCheckpoints) -> None:
+def test_a_network_for_photographs(source: Store) -> None:
     loaded = load_model(ModelRef("imagenet", "random"), source)
     picture = torch.randint(0, 256, (3, 224, 224), dtype=torch.uint8)
     ours = loaded.normalize(picture.numpy())
@@ -85,7 +84,7 @@ def test_a_network_for_photographs(source: RunCheckpoints) -> None:
         _ = loaded.config
 
 
-def test_errors_name_the_reference(source: RunCheckpoints, store: Store, make_run: Make) -> None:
+def test_errors_name_the_reference(source: Store, store: Store, make_run: Make) -> None:
     with pytest.raises(RunNotFound, match="nosuch"):
         load_model(ModelRef("run", "nosuch"), source)
     run = make_run("finished")
@@ -103,9 +102,7 @@ def test_errors_name_the_reference(source: RunCheckpoints, store: Store, make_ru
         load_model(ModelRef("untrained", "lenet"), source)
 
 
-def test_other_weights_at_the_same_step_are_another_network(
-    source: RunCheckpoints, store: Store, make_run: Make
-) -> None:
+def test_other_weights_at_the_same_step_are_another_network(source: Store, store: Store, make_run: Make) -> None:
     run = make_run("finished")
     ref = ModelRef("run", run.id, 60)
     first = put_checkpoint(store, run, seed=1)

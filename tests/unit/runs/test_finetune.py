@@ -17,7 +17,6 @@ from cnn_demo.prediction.load import LoadedModel, load_model
 from cnn_demo.runs import finetune, recorder
 from cnn_demo.runs.collection import Collection
 from cnn_demo.runs.records import Run, RunState
-from cnn_demo.runs.source import RunCheckpoints
 from cnn_demo.runs.store import Store
 from cnn_demo.runs.worker import execute
 from cnn_demo.settings.config import ConfigError, TrainConfig
@@ -77,7 +76,7 @@ def run_it(
 
 
 def load_run(store: Store, reference: str) -> LoadedModel:
-    return load_model(ModelRef.parse(reference), RunCheckpoints(store))
+    return load_model(ModelRef.parse(reference), store)
 
 
 def config_of(run: Run, **changes: Any) -> TrainConfig:

@@ -179,6 +179,33 @@ def test_two_runs_with_one_name_are_told_apart(store: Store, make_run: Make) -> 
         assert refs(app) == [f"{made.id}@60"]
 
 
+@pytest.mark.parametrize("script", [several, one])
+def test_runs_that_are_not_chosen_are_not_looked_into(
+    script: Callable[[], None], store: Store, make_run: Make, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        put_checkpoint(store, make_run("finished"))
+    asked: list[str] = []
+    checkpoints = Store.checkpoints
+
+    def note(self: Store, run_id: str) -> Any:
+        asked.append(run_id)
+        return checkpoints(self, run_id)
+
+    monkeypatch.setattr(Store, "checkpoints", note)
+    show(script, net=run.id)
+    assert set(asked) <= {run.id}
+
+
+@pytest.mark.parametrize("script", [several, one])
+def test_a_link_to_a_run_that_is_too_old_for_the_list_opens(
+    script: Callable[[], None], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "runs_with_checkpoints", lambda self: [])
+    assert refs(show(script, net=f"{run.id}@20")) == [f"{run.id}@20"]
+    assert "**nosuch**" in show(script, net="nosuch").warning[0].value
+
+
 def test_without_any_network_there_is_nothing_to_choose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnn_demo.ui.shared.picker.has_shipped_model", lambda: False)
     app = show(several)
