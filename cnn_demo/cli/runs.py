@@ -35,7 +35,12 @@ def add_parser(subparsers: Any) -> None:
     )
     action("show", "everything about one run")
     action("pause", "let a running run wait after its batch")
-    action("resume", "let a paused run go on, or queue a stopped, failed or crashed one from its last checkpoint")
+    again = "let a paused run go on, or queue a stopped, failed or crashed one from its last checkpoint"
+    action("resume", again).add_argument(
+        "--from-weights",
+        action="store_true",
+        help="where only the weights of a checkpoint are intact: go on from them, with fresh optimizer moments",
+    )
     action("stop", "end a run after its batch; it can be resumed")
     action("lr", "change the learning rate of a run while it trains").add_argument(
         "lr", type=float, help="above 0, at most 10"
@@ -81,14 +86,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _steer(store: Store, args: argparse.Namespace) -> Run:
-    from cnn_demo.runs import launcher
+    from cnn_demo.runs import launcher, recovery
 
     if args.action == "lr":
         return store.set_lr(args.run, args.lr)
     if args.action == "rename":
         return store.rename(args.run, args.name)
     if args.action == "resume":
-        found = store.resume(args.run)
+        found = recovery.go_on_from_weights(store, args.run) if args.from_weights else store.resume(args.run)
         launcher.ensure_worker(store)
         return found
     return {"show": store.get, "pause": store.pause, "stop": store.stop}[args.action](args.run)
@@ -116,6 +121,8 @@ def _list(store: Store, args: argparse.Namespace) -> int:
 
 
 def _show(store: Store, run: Run) -> None:
+    from cnn_demo.runs import recovery
+
     print(f"{run.title} ({run.id}): {run.state.value}" + (f"\n{run.error}" if run.error else ""))
     if run.from_other_version:
         print(f"  made by another version of this program: {run.problem}")
@@ -128,6 +135,8 @@ def _show(store: Store, run: Run) -> None:
         )
     for checkpoint in store.checkpoints(run.id):
         print(f"  checkpoint at step {checkpoint.step}: {checkpoint.path}")
+    for folder in recovery.find_earlier(store, run.id):
+        print(f"  set aside when it went on from an earlier step: {folder}")
 
 
 def _export(store: Store, args: argparse.Namespace) -> int:

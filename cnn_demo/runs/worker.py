@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from cnn_demo.runs import launcher
+from cnn_demo.runs import launcher, recovery
 from cnn_demo.runs.queue import QueuePoll
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError
+from cnn_demo.settings.errors import HIDDEN
 
 if TYPE_CHECKING:
     from cnn_demo.training.events import Event, Snapshot
@@ -68,7 +69,7 @@ def execute(store: Store, run: Run, on_event: Callable[[Event], None] | None = N
     """
     from cnn_demo.datasets.download import DatasetUnavailable
     from cnn_demo.runs.recorder import Recorder, RunAbandoned
-    from cnn_demo.training.errors import OutOfMemory, TrainingDiverged
+    from cnn_demo.training.errors import OutOfMemory, ResumeError, TrainingDiverged
     from cnn_demo.training.snapshot import CheckpointUnreadable
 
     recorder = Recorder(store, run)
@@ -85,8 +86,13 @@ def execute(store: Store, run: Run, on_event: Callable[[Event], None] | None = N
         _fail(store, recorder, "diverged", error, {"lr": error.lr / 10})
     except ConfigError as error:
         _fail(store, recorder, "config", error, {"field": error.field})
+    except recovery.OnlyWeightsLeft as error:
+        left = {recovery.FRESH_STATE: error.checkpoint.step, "epoch": error.checkpoint.epoch}
+        _fail(store, recorder, "checkpoint_unreadable", error, left)
     except CheckpointUnreadable as error:
         _fail(store, recorder, "checkpoint_unreadable", error)
+    except ResumeError as error:
+        _fail(store, recorder, "checkpoint_misfit", error)
     except OSError as error:
         _fail(store, recorder, _disk_kind(store, run, error), error)
     except Exception as error:
@@ -108,6 +114,9 @@ def _fail(store: Store, recorder: Any, kind: str, error: Exception, hint: dict[s
         sentence = f"the disk is full: {store.home} has no room for the next checkpoint"
     elif kind == "folder_missing":
         sentence = f"the folder of run {recorder.run.id} was deleted while it trained"
+    secret = recorder.run.config.collection  # a key: who knows it can read and delete the drawings
+    if secret:
+        sentence, detail = sentence.replace(secret, HIDDEN), detail.replace(secret, HIDDEN)
     try:
         recorder.fail(kind, sentence, detail, hint)
     except OSError:
@@ -154,7 +163,7 @@ def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], No
     except KeyboardInterrupt:
         recorder.end(RunState.STOPPED)
         return
-    snapshot = _last_intact(store, run, recorder)
+    snapshot = _go_back(store, run, recorder)
     plan = recorder.rewind(snapshot)
     weights, drawings = finetune.prepare(store, run, data, fresh=snapshot is None)
     last_test: dict[str, Any] = {}
@@ -199,28 +208,21 @@ def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], No
             on_event(event)
 
 
-def _last_intact(store: Store, run: Run, recorder: Any) -> Snapshot | None:
-    """The latest checkpoint that can be read, or None for a fresh start.
+def _go_back(store: Store, run: Run, recorder: Any) -> Snapshot | None:
+    """The snapshot from which a run goes on, or None for a fresh start. What comes after it is set aside or forgotten.
 
     Raises:
-        CheckpointUnreadable: there are checkpoints, and none can be gone on from.
+        OnlyWeightsLeft, CheckpointUnreadable: see :func:`recovery.find_resume_point`.
     """
-    from cnn_demo.training.snapshot import CheckpointUnreadable, load_snapshot
-
-    problem: CheckpointUnreadable | None = None
-    for checkpoint in reversed(store.checkpoints(run.id)):
-        try:
-            snapshot = load_snapshot(checkpoint.path)
-        except CheckpointUnreadable as error:
-            log.warning("%s", error)
-            problem = problem or error
-            recorder.mark("checkpoint_lost", checkpoint.step, checkpoint.epoch)
-            continue
-        recorder.mark("restart", snapshot.step, snapshot.epoch)
-        return snapshot
-    if problem is not None:
-        raise problem
-    return None
+    point = recovery.find_resume_point(store, run)
+    if point is None:
+        return None
+    if point.lost:
+        log.warning("damaged checkpoints were set aside: %s", recovery.set_aside(store, run.id, point.snapshot.step))
+    for checkpoint in point.lost:
+        recorder.mark("checkpoint_lost", checkpoint.step, checkpoint.epoch)
+    recorder.mark("restart", point.snapshot.step, point.snapshot.epoch)
+    return point.snapshot
 
 
 def wait_and_work(store: Store, idle_seconds: float = IDLE_SECONDS, pipe: int | None = None) -> None:

@@ -172,8 +172,21 @@ def test_missing_data_set_says_what_was_tried_and_what_works(
     assert store.list()[0].config.dataset == "mnist-mini"
 
 
+def test_only_weights_left_offers_to_go_on_from_them(
+    open_page: Callable, make_run: Callable[..., Run], store: Store
+) -> None:
+    hint = {"fresh_state": 20, "epoch": 1.0}
+    run = make_run("failed", epochs=2, error="damaged", error_kind="checkpoint_unreadable", hint=hint)
+    app = open_page(TRAIN, run=run.id)
+    assert "step 20" in app.error[0].value
+    button(app, "go-on:").click().run()
+    assert store.get(run.id).state is RunState.QUEUED
+    assert [(m.kind, m.step) for m in store.marks(run.id)] == [("fresh_state", 20)]
+
+
 KINDS = [
     "out_of_memory",
+    "checkpoint_misfit",
     "disk_full",
     "dataset_unavailable",
     "checkpoint_unreadable",

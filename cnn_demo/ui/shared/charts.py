@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cnn_demo.runs.records import Curve, EpochRow, Mark
+from cnn_demo.runs.recovery import FRESH_STATE
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.theme import MARK_COLOR, TEST_COLOR, TRAIN_COLOR, VAL_COLOR
 
@@ -89,7 +90,7 @@ def curve_option(
         metric: which of the two.
         curve: the training batches, already thinned to at most a thousand points.
         epochs: the epochs that are complete.
-        marks: what happened; changes of the learning rate are drawn.
+        marks: what happened; changes of the learning rate, and where a run went on from weights alone, are drawn.
         span: the axis.
         view: smoothing and scale.
     """
@@ -113,7 +114,7 @@ def curve_option(
         points = [p for p in points if p[1] is not None]
         if points:
             series.append(_line(name, points, color, width=2, symbol=symbol))
-    lines = [{"xAxis": round(m.epoch, 4), "name": rate(m.value)} for m in marks if m.kind == "lr"]
+    lines = [{"xAxis": round(m.epoch, 4), "name": name} for m in marks if (name := name_mark(m))]
     if lines:
         series[1]["markLine"] = {
             "symbol": "none",
@@ -146,9 +147,11 @@ def curve_option(
     }
 
 
-def rate(value: float | None) -> str:
-    """A learning rate as a label on a curve."""
-    return _("rate {lr}").format(lr=f"{value:g}") if value is not None else ""
+def name_mark(mark: Mark) -> str:
+    """What a mark says on a curve; empty for one that is not drawn."""
+    if mark.kind == FRESH_STATE:
+        return _("fresh moments")
+    return _("rate {lr}").format(lr=f"{mark.value:g}") if mark.kind == "lr" and mark.value is not None else ""
 
 
 def _plottable(log: bool, factor: float) -> Callable[[float | None], float | None]:

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from cnn_demo.runs.records import Run
+from cnn_demo.runs.recovery import FRESH_STATE
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.ui.shared import names
 from cnn_demo.ui.shared.i18n import _
@@ -17,12 +18,16 @@ from cnn_demo.ui.shared.markup import escape
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What happened, what to do, and settings that would avoid it (none: nothing to launch)."""
+    """What happened, what to do, and settings that would avoid it (none: nothing to launch).
+
+    ``goes_on`` says that the action lets this run go on, where others launch a new one.
+    """
 
     what: str
     next: str
     changes: dict[str, Any]
     action: str = ""
+    goes_on: bool = False
 
 
 def advise(run: Run) -> Advice:
@@ -32,15 +37,16 @@ def advise(run: Run) -> Advice:
         "dataset_unavailable": _dataset_unavailable,
         "config": _setting,
         "diverged": _diverged,
+        "checkpoint_unreadable": _checkpoint_unreadable,
     }
     if run.error_kind in kinds:
         return kinds[run.error_kind](run)
     resume = _("Resume goes on from the last checkpoint.")
     plain = {
         "disk_full": (_("The disk is full."), _("Delete runs you no longer need, then resume this one.")),
-        "checkpoint_unreadable": (
-            _("Its checkpoint cannot be read."),
-            _("Resume tries the checkpoint before it; if none is left, launch it again with the same settings."),
+        "checkpoint_misfit": (
+            _("Its checkpoint does not fit these settings and this data set."),
+            _("Its metrics are still here. Launch it again with the same settings."),
         ),
         "killed": (_("The training process died without a word, perhaps killed for memory."), resume),
         "import": (
@@ -53,8 +59,30 @@ def advise(run: Run) -> Advice:
         ),
     }
     what, then = plain.get(run.error_kind, (_("Training ended with an error."), resume))
-    again = run.error_kind in ("folder_missing", "checkpoint_unreadable")
+    again = run.error_kind in ("folder_missing", "checkpoint_misfit")
     return Advice(what, then, {}, _("Launch again") if again else "")
+
+
+def _checkpoint_unreadable(run: Run) -> Advice:
+    step = run.hint.get(FRESH_STATE)
+    if step is None:
+        return Advice(
+            _("Its checkpoint cannot be read."),
+            _("Its metrics are still here. Launch it again with the same settings."),
+            {},
+            _("Launch again"),
+        )
+    return Advice(
+        _("Its newest checkpoints cannot be read."),
+        _(
+            "The weights of step {step} are intact. The run can go on from them, though not exactly: the optimizer "
+            "starts with fresh moments, which is marked on the curves. What was recorded after that step is kept in "
+            "the folder of the run."
+        ).format(step=f"{step:,}"),
+        {},
+        _("Go on from step {step}").format(step=f"{step:,}"),
+        goes_on=True,
+    )
 
 
 def _out_of_memory(run: Run) -> Advice:
@@ -105,20 +133,23 @@ def _diverged(run: Run) -> Advice:
     )
 
 
-def show_run_error(run: Run, launch: Callable[[TrainConfig, str], None]) -> None:
+def show_run_error(run: Run, launch: Callable[[TrainConfig, str], None], go_on: Callable[[str], None]) -> None:
     """The error of a run with its way out.
 
     Args:
         run: a run with an ``error``.
         launch: what the button calls (as a callback) with the settings that would avoid the error, and a token that is
             the same however often this one button is clicked.
+        go_on: what the button calls with the id of the run where it can go on from intact weights.
     """
     advice = advise(run)
     box = st.error if run.state.value == "failed" else st.warning
     box(f"**{advice.what}**  \n{advice.next}", icon=":material/warning:")
     with st.container(horizontal=True, vertical_alignment="center"):
         config = _changed(run.config, advice.changes)
-        if advice.action and config is not None:
+        if advice.goes_on:
+            st.button(advice.action, key=f"go-on:{run.id}", type="primary", on_click=go_on, args=(run.id,))
+        elif advice.action and config is not None:
             token = f"again:{run.id}:{run.version}"
             st.button(advice.action, key=token, type="primary", on_click=launch, args=(config, token))
         if run.error or run.error_detail:

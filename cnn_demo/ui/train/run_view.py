@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from cnn_demo.runs import launcher
+from cnn_demo.runs import launcher, recovery
 from cnn_demo.runs.records import Run, RunBusy, RunNotFound, RunNotResumable, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError, TrainConfig
@@ -47,7 +47,7 @@ def show_run(store: Store, run: Run) -> None:
             icon=":material/history:",
         )
     if run.error and run.state.ended:
-        run_errors.show_run_error(run, _relaunch)
+        run_errors.show_run_error(run, _relaunch, _go_on_from_weights)
     _buttons(store, run)
     live.show_live_view(store, run)
 
@@ -116,6 +116,11 @@ def _restart(run_id: str) -> None:
     store = get_store()
     store.resume(run_id)
     launcher.ensure_worker(store)
+
+
+def _go_on_from_weights(run_id: str) -> None:
+    _do(recovery.go_on_from_weights, get_store(), run_id)
+    launcher.ensure_worker(get_store())
 
 
 def _rate(run: Run) -> None:

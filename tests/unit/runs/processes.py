@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import psutil
 
+from cnn_demo.runs import worker
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 
@@ -41,6 +42,17 @@ def wait_for(store: Store, run_id: str, condition: Callable[[Run], bool]) -> Run
             return run
         time.sleep(0.02)
     raise AssertionError(f"not reached: {run}\n{(store.home / 'worker.log').read_text()[-2000:]}")
+
+
+def train_here(store: Store, on_event: Callable[[object], None] | None = None) -> Run:
+    """Be the worker for the run at the head of the queue, in this process."""
+    claimed = store.claim(["cpu"])
+    assert claimed is not None
+    run, lock = claimed
+    try:
+        return worker.execute(store, run, on_event)
+    finally:
+        lock.release()
 
 
 def ended(run: Run) -> bool:

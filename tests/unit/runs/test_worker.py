@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from cnn_demo.datasets.download import DatasetUnavailable
-from cnn_demo.runs import launcher, worker
+from cnn_demo.runs import launcher
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training import snapshot
 from cnn_demo.training.snapshot import load_snapshot
-from tests.unit.runs.processes import ended, kill_workers, wait_for
+from tests.unit.runs.processes import ended, kill_workers, train_here, wait_for
 
 pytestmark = pytest.mark.usefixtures("quick_workers")
 CONFIG = TrainConfig(batch_size=250, epochs=2, device="cpu", schedule="cosine")  # 32 steps an epoch
@@ -99,18 +99,9 @@ def test_pause_resume_stop_and_the_next_in_line(store: Store) -> None:
 # -- faults inside a run, in this process --------------------------------------------------------------------------
 
 
-def work(store: Store, on_event: Callable[[object], None] | None = None) -> Run:
-    """Be the worker for the run at the head of the queue."""
-    run, lock = store.claim(["cpu"])
-    try:
-        return worker.execute(store, run, on_event)
-    finally:
-        lock.release()
-
-
 def run_here(store: Store, config: TrainConfig = CONFIG) -> Run:
     store.create(config)
-    return work(store)
+    return train_here(store)
 
 
 def test_full_disk_fails_the_run_and_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,9 +113,23 @@ def test_full_disk_fails_the_run_and_nothing_else(store: Store, monkeypatch: pyt
     assert str(store.home) in run.error
     monkeypatch.setattr(snapshot, "save_file", real)
     store.resume(run.id)
-    assert work(store).state is RunState.FINISHED
+    assert train_here(store).state is RunState.FINISHED
     assert store.get(good.id).state is RunState.FINISHED
     assert len(store.checkpoints(good.id)) == 4
+
+
+def test_a_really_full_disk(small_disk: Callable[[int], Path]) -> None:
+    disk = small_disk(100)
+    store, filler = Store(disk / "home"), disk / "filler"
+    filler.write_bytes(bytes(75 * 2**20))
+    run = run_here(store, CONFIG.replace(epochs=1))
+    assert (run.state, run.error_kind) == (RunState.FAILED, "disk_full")
+    history = store.metrics_csv(run.id)
+    assert [r.id for r in store.list()] == [run.id]
+    filler.unlink()
+    store.resume(run.id)
+    assert train_here(store).state is RunState.FINISHED
+    assert store.metrics_csv(run.id).startswith(history[:200])
 
 
 def _raise(error: BaseException) -> None:
@@ -138,7 +143,7 @@ def test_damaged_checkpoint_falls_back_to_the_one_before(store: Store) -> None:
     last = store.checkpoints(run.id)[-1]
     (last.path / "weights.safetensors").write_bytes(b"rubbish")
     store.resume(run.id)
-    assert work(store).state is RunState.FINISHED
+    assert train_here(store).state is RunState.FINISHED
     assert [(m.kind, m.step) for m in store.marks(run.id)] == [("checkpoint_lost", 32), ("restart", 30)]
     got = final_weights(store, run.id)
     assert all(torch.equal(expected[name], got[name]) for name in expected)
@@ -150,7 +155,7 @@ def test_no_readable_checkpoint_is_said_not_started_over(store: Store) -> None:
     for checkpoint in store.checkpoints(run.id):
         (checkpoint.path / "checkpoint.json").write_text("{")
     store.resume(run.id)
-    failed = work(store)
+    failed = train_here(store)
     assert (failed.state, failed.error_kind) == (RunState.FAILED, "checkpoint_unreadable")
     assert len(store.epochs(run.id)) == 1, "the record of the run is still there"
 
@@ -159,7 +164,9 @@ def test_folder_deleted_in_mid_run(store: Store, monkeypatch: pytest.MonkeyPatch
     from cnn_demo.training.events import Progress
 
     run = store.create(CONFIG)
-    done = work(store, lambda e: isinstance(e, Progress) and shutil.rmtree(store.folder(run.id), ignore_errors=True))
+    done = train_here(
+        store, lambda e: isinstance(e, Progress) and shutil.rmtree(store.folder(run.id), ignore_errors=True)
+    )
     assert done.state in (RunState.FAILED, RunState.CRASHED)
     assert done.error_kind == "folder_missing"
 
@@ -197,7 +204,7 @@ def test_a_run_declared_dead_is_let_go(store: Store, monkeypatch: pytest.MonkeyP
     def declare_dead(_event: object) -> None:
         store.change_run(run.id, state="crashed")
 
-    assert work(store, declare_dead).state is RunState.CRASHED
+    assert train_here(store, declare_dead).state is RunState.CRASHED
 
 
 def test_queue_is_counted_without_owned_runs(store: Store) -> None:
