@@ -1,4 +1,4 @@
-"""From a file or an array to a picture of known kind: what is refused, and what becomes of odd formats."""
+"""From a file or an array to a picture of 8 bits: what is refused, and how rare formats are converted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_UPLOAD_BYTES = 5 * 1024 * 1024
 MAX_PIXELS = 50_000_000
-WORKING_SIDE = 512  # pictures with a longer side are reduced to it: a digit ends as 20 pixels anyhow
+WORKING_SIDE = 512  # pictures with a longer side are reduced to it: a digit becomes 20 pixels in the end
 
 _FORMATS = ("PNG", "JPEG")
 
@@ -59,7 +59,7 @@ def open_image(source: str | os.PathLike[str] | bytes) -> Image.Image:
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         kind = "too_many_pixels" if isinstance(error, Image.DecompressionBombError) else "not_a_picture"
         raise DrawingError(kind, f"{name} is no PNG or JPEG that can be read") from error
-    # Pillow's decoders raise these on damaged data; SyntaxError is its word for a broken PNG.
+    # Pillow's decoders raise these on damaged data; SyntaxError stands for a broken PNG.
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError) as error:
         raise DrawingError("broken", f"{name} is damaged: {error}") from error
 
@@ -84,13 +84,17 @@ def as_picture(image: NDArray[np.generic] | Image.Image) -> Image.Image:
     Raises:
         DrawingError: no pixels, too many, a shape or type that is no picture, or a lazily opened file that is damaged.
     """
-    picture = _from_pillow(image) if isinstance(image, Image.Image) else Image.fromarray(_eight_bits(np.asarray(image)))
+    picture = (
+        _convert_pillow(image)
+        if isinstance(image, Image.Image)
+        else Image.fromarray(_convert_to_8_bits(np.asarray(image)))
+    )
     _check_pixels(picture.size, "the picture")
     factor = -(-max(picture.size) // WORKING_SIDE)
     return picture.reduce(factor) if factor > 1 else picture
 
 
-def _eight_bits(array: NDArray[np.generic]) -> NDArray[np.uint8]:
+def _convert_to_8_bits(array: NDArray[np.generic]) -> NDArray[np.uint8]:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
@@ -111,7 +115,7 @@ def _eight_bits(array: NDArray[np.generic]) -> NDArray[np.uint8]:
     raise DrawingError("bad_array", f"an array of {array.dtype}: expected bool, uint8, uint16 or float")
 
 
-def _from_pillow(image: Image.Image) -> Image.Image:
+def _convert_pillow(image: Image.Image) -> Image.Image:
     _check_pixels(image.size, "the picture")
     try:
         image.load()
@@ -120,13 +124,13 @@ def _from_pillow(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB", "LA", "RGBA"):
         return image
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_stretched(np.asarray(image, dtype=np.float64)))
+        return Image.fromarray(_stretch_to_8_bits(np.asarray(image, dtype=np.float64)))
     if image.mode == "P" or "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
         return image.convert("RGBA")
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _stretched(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _stretch_to_8_bits(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Deep grayscale to 8 bits.
 
     A 10- or 12-bit scan sits in the low bits of a 16-bit file, so the largest value decides how many bits count.
@@ -140,7 +144,7 @@ def _stretched(values: NDArray[np.float64]) -> NDArray[np.uint8]:
 def flatten(picture: Image.Image) -> Image.Image:
     """An opaque picture, L or RGB.
 
-    Where most of the picture is transparent, its opaque part is the ink and gets the opposite ground: black under a
+    Where most of the picture is transparent, its opaque part is the ink and gets a contrasting ground: black under a
     light pen, white under a dark one. Where only corners are transparent, they get the median of the rest.
     """
     if picture.mode not in ("LA", "RGBA"):

@@ -2,13 +2,12 @@
 
 MNIST's digits were black-and-white scans, "size normalized to fit in a 20x20 pixel box while preserving their aspect
 ratio" with anti-aliasing, then "centered in a 28x28 image by computing the center of mass of the pixels" (LeCun,
-Cortes, Burges, the MNIST page). A drawing meets a network trained on them only if it went the same way.
+Cortes, Burges, the MNIST page). Networks trained on them see a drawing as a digit only if it was made in the same way.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,25 +16,11 @@ from PIL import Image
 from torch import Tensor
 
 from cnn_demo.datasets.device_dataset import normalize
+from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.drawing.ink import Blobs, Paper, find_ink_in_photo, find_ink_on_flat_paper, measure_stroke_width
-from cnn_demo.drawing.pictures import MAX_PIXELS, MAX_UPLOAD_BYTES, DrawingError, as_picture, flatten, open_image
+from cnn_demo.drawing.pictures import as_picture, flatten
 from cnn_demo.handwriting.mnist_frame import BOX, FAINT, FIELD, GrayImage, center_in_field, find_bounds, fit_box
 from cnn_demo.locales import N_
-
-if TYPE_CHECKING:
-    from cnn_demo.datasets.specs import DatasetSpec
-
-__all__ = [
-    "MAX_PIXELS",
-    "MAX_UPLOAD_BYTES",
-    "WARNINGS",
-    "Drawing",
-    "DrawingError",
-    "Stage",
-    "open_image",
-    "prepare",
-    "stage_inputs",
-]
 
 WARNINGS: dict[str, str] = {
     "empty": N_("Nothing is drawn."),
@@ -60,14 +45,14 @@ _TITLES = {
     "resized": N_("Resized for the network"),
 }
 
-_NATIVE = 32  # pictures up to this side are taken for images of a data set: nothing in them is too faint or too small
+_NATIVE = 32  # pictures up to this side count as images of a data set: nothing in them is too faint or too small
 _TINY = 0.12  # longer side of the ink, as a part of the pad's
 _THIN = 0.7  # pixels of stroke at the network's scale
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One picture on the way.
+    """One picture between drawing and network.
 
     Attributes:
         name: ``luminance``, ``ink``, ``squeezed``, ``crop``, ``box``, ``centered``; for other data sets than digits
@@ -119,23 +104,23 @@ def prepare(image: NDArray[np.generic] | Image.Image, spec: DatasetSpec, *, phot
     middle of 28 × 28. An MNIST image is a fixed point. Other data sets: grayscale or color, resized, not centered.
 
     Args:
-        image: array or Pillow image, see :func:`cnn_demo.drawing.pictures.as_picture`. The canvas' RGBA array fits.
+        image: array or Pillow image, see :func:`cnn_demo.drawing.pictures.as_picture`. The pad's RGBA array fits.
         spec: the data set of the network.
-        photo: whether light must be evened out; None decides by whether the paper is one shade.
+        photo: whether to even out the light; None: where the paper is not one shade.
 
     Raises:
         DrawingError: the picture cannot be used.
     """
     picture = flatten(as_picture(image))
-    return _digit(picture, spec, photo) if spec.digits else _plain(picture, spec)
+    return _prepare_digit(picture, spec, photo) if spec.digits else _prepare_other(picture, spec)
 
 
 def stage_inputs(drawing: Drawing, spec: DatasetSpec) -> Tensor:
     """Every stage squeezed to the network's size and normalized, to predict at each: ``(stages, C, H, W)``."""
-    return torch.cat([_to_input(_squeeze(stage.image, spec.size), spec) for stage in drawing.stages])
+    return torch.cat([_make_input(_squeeze(stage.image, spec.size), spec) for stage in drawing.stages])
 
 
-def _digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawing:
+def _prepare_digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawing:
     gray = np.asarray(picture.convert("L"), dtype=np.float32) / np.float32(255)
     paper = Paper.from_gray(gray)
     if photo is None:
@@ -147,13 +132,12 @@ def _digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawi
     faint = 0.0 if max(ink.shape) <= _NATIVE else FAINT
     if not (ink > faint).any():
         blank = np.zeros((FIELD, FIELD), dtype=np.float32)
-        return _drawing({**pictures, "centered": blank}, spec, ["empty", *warnings])
-    digit, found = _inspect(ink)
+        return _make_drawing({**pictures, "centered": blank}, spec, ["empty", *warnings])
+    digit, found = _find_digit(ink)
     top, left, bottom, right = find_bounds(digit, faint)
     crop = digit[top:bottom, left:right]
     box = fit_box(crop)
-    width = measure_stroke_width(crop)
-    if width * BOX / max(crop.shape) < _THIN:
+    if measure_stroke_width(crop) * BOX / max(crop.shape) < _THIN:
         found.append("thin")
     if (top == 0 or left == 0 or bottom == ink.shape[0] or right == ink.shape[1]) and max(ink.shape) > _NATIVE:
         found.append("edge")
@@ -162,11 +146,11 @@ def _digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawi
     elif max(crop.shape) < _TINY * max(ink.shape):
         found.append("tiny")
     pictures |= {"crop": crop, "box": box, "centered": center_in_field(box)}
-    return replace(_drawing(pictures, spec, found + warnings), crop=(top, left, bottom, right))
+    return replace(_make_drawing(pictures, spec, found + warnings), crop=(top, left, bottom, right))
 
 
-def _inspect(ink: GrayImage) -> tuple[GrayImage, list[str]]:
-    """Leave out specks far from the digit, and tell whether there are several digits."""
+def _find_digit(ink: GrayImage) -> tuple[GrayImage, list[str]]:
+    """Leave out specks far from the digit: the ink that is left, and warnings about specks and several digits."""
     blobs = Blobs.find(ink)
     if len(blobs.area) < 2:
         return ink, []
@@ -197,27 +181,23 @@ def _is_dot(crop: GrayImage) -> bool:
     return max(height, width) <= 1.4 * min(height, width) and float(crop.mean()) > 0.7
 
 
-def _plain(picture: Image.Image, spec: DatasetSpec) -> Drawing:
+def _prepare_other(picture: Image.Image, spec: DatasetSpec) -> Drawing:
     mode = "L" if spec.channels == 1 else "RGB"
     values = np.asarray(picture.convert(mode), dtype=np.float32) / np.float32(255)
-    warnings = []
+    warnings = ["empty"] if float(np.ptp(values)) < 1 / 255 else []
     pictures = {"luminance" if mode == "L" else "color": values}
-    grown = values
-    # The gray data sets are light on black, so a light sheet is turned round; their own images never are.
+    # The gray data sets are light on black, so a light sheet is inverted; their own images never are.
     if mode == "L" and picture.size != (spec.size, spec.size):
         border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
         if float(np.median(border)) > 0.5:
-            grown = 1 - values
+            values = 1 - values
             warnings.append("inverted")
-    empty = float(values.max() - values.min()) < 1 / 255
-    return _drawing(
-        {**pictures, "resized": _squeeze(grown, spec.size)}, spec, ["empty", *warnings] if empty else warnings
-    )
+    return _make_drawing({**pictures, "resized": _squeeze(values, spec.size)}, spec, warnings)
 
 
-def _drawing(pictures: dict[str, NDArray[np.float32]], spec: DatasetSpec, warnings: list[str]) -> Drawing:
+def _make_drawing(pictures: dict[str, NDArray[np.float32]], spec: DatasetSpec, warnings: list[str]) -> Drawing:
     stages = tuple(Stage(name, _TITLES[name], image) for name, image in pictures.items())
-    return Drawing(stages, _to_input(stages[-1].image, spec), "empty" in warnings, tuple(warnings))
+    return Drawing(stages, _make_input(stages[-1].image, spec), "empty" in warnings, tuple(warnings))
 
 
 def _squeeze(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -231,7 +211,7 @@ def _squeeze(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return np.asarray(Image.fromarray(image).resize((size, size), filter_), dtype=np.float32)
 
 
-def _to_input(image: NDArray[np.float32], spec: DatasetSpec) -> Tensor:
+def _make_input(image: NDArray[np.float32], spec: DatasetSpec) -> Tensor:
     pixels = torch.tensor(image)
     pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)  # (C, H, W)
     return normalize(pixels, spec)[None].contiguous()  # (1, C, H, W)

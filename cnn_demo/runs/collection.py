@@ -187,7 +187,8 @@ class Collection:
         import torch
 
         from cnn_demo.datasets.splits import Split
-        from cnn_demo.drawing.prepare import DrawingError, open_image, prepare
+        from cnn_demo.drawing.pictures import DrawingError, open_image
+        from cnn_demo.drawing.prepare import prepare
 
         images, labels = [], []
         for entry in self.entries():

@@ -14,7 +14,8 @@ from PIL import Image
 from cnn_demo.cli import main
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.specs import get_spec
-from cnn_demo.drawing.prepare import open_image, prepare
+from cnn_demo.drawing.pictures import open_image
+from cnn_demo.drawing.prepare import prepare
 from cnn_demo.models.registry import create_model
 from cnn_demo.prediction import load, logits
 from cnn_demo.prediction.calibration import Calibration
