@@ -10,6 +10,7 @@ from functools import cache
 import psutil
 import torch
 
+from cnn_demo.locales import N_
 from cnn_demo.settings.config import ConfigError, TrainConfig
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -32,7 +33,7 @@ def resolve_device(name: str) -> torch.device:
     here = available_devices()
     wanted = here[0] if name == "auto" else "cuda:0" if name == "cuda" else name
     if wanted not in here:
-        raise ConfigError("device", name, "a device of this machine: auto, " + ", ".join(here))
+        raise ConfigError("device", name, N_("a device of this machine: {names}"), names=", ".join(["auto", *here]))
     return torch.device(wanted)
 
 
@@ -59,9 +60,9 @@ def check_precision(config: TrainConfig, device: torch.device) -> None:
         ConfigError: fp16 anywhere but on CUDA, or bf16 on a GPU without it.
     """
     if config.precision == "fp16" and device.type != "cuda":
-        raise ConfigError("precision", "fp16", f"fp32 or bf16 on {device.type} (fp16 needs CUDA)")
+        raise ConfigError("precision", "fp16", N_("fp32 or bf16 on {device} (fp16 needs CUDA)"), device=device.type)
     if config.precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        raise ConfigError("precision", "bf16", "fp32 or fp16 on this GPU")
+        raise ConfigError("precision", "bf16", N_("fp32 or fp16 on this GPU"))
 
 
 def autocast_dtype(precision: str) -> torch.dtype | None:

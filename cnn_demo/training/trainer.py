@@ -13,6 +13,7 @@ from cnn_demo.datasets.device_dataset import DeviceDataset, normalize
 from cnn_demo.datasets.load import Dataset
 from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.datasets.splits import Split
+from cnn_demo.locales import N_
 from cnn_demo.models.registry import count_parameters, create_configured_model
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.training.augmentations import create_augmentation
@@ -78,7 +79,8 @@ class Trainer:
         try:
             self.model.load_state_dict(weights)
         except RuntimeError as error:
-            raise ConfigError("init", self.config.init, f"weights of a {self.config.model}: {error}") from error
+            message = N_("weights that fit the model {model} ({reason})")
+            raise ConfigError("init", self.config.init, message, model=self.config.model, reason=error) from error
 
     @property
     def eval_model(self) -> nn.Module:

@@ -10,7 +10,13 @@ import torch
 import torch.nn.functional as F
 
 import cnn_demo.models
+from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.models.registry import MODELS, count_parameters, create_model
+from cnn_demo.prediction.load import load_folder
+from cnn_demo.settings.config import TrainConfig
+from cnn_demo.settings.description import Setting, Whole
+from cnn_demo.training.loop import fit
+from cnn_demo.training.snapshot import save_checkpoint
 from scripts.make_facts import compute_facts
 
 
@@ -69,3 +75,37 @@ def test_facts_are_those_of_the_models() -> None:
     # One multiply-add for each weight at each place where it is used.
     by_hand = 28 * 28 * 32 * 9 + 14 * 14 * 64 * 32 * 9 + 3136 * 512 + 512 * 10
     assert compute_facts()["cnn"]["1x28x10"] == {"parameters": 1_630_090, "multiply_adds": by_hand}
+
+
+OWN_MODEL = """
+from torch import nn
+
+
+class Linear(nn.Module):
+    def __init__(self, channels, size, classes, width=16):
+        super().__init__()
+        hidden = nn.Linear(channels * size**2, width)
+        self.layers = nn.Sequential(nn.Flatten(), hidden, nn.ReLU(), nn.Linear(width, classes))
+
+    def forward(self, images):
+        return self.layers(images)
+"""
+
+
+def test_a_model_of_ones_own_is_a_file_and_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_model.py").write_text(OWN_MODEL)
+    monkeypatch.syspath_prepend(tmp_path)
+    width = Setting("width", 16, Whole(1, 512), "Width")
+    MODELS.add("linear", "One hidden layer", "own_model:Linear", options=(width,))
+    try:
+        config = TrainConfig(model="linear", options={"width": 24}, device="cpu", epochs=1)
+        full = load_dataset("mnist-mini")
+        data = Dataset(full.spec, full.train.take(torch.arange(256)), full.test.take(torch.arange(20)))
+        *_, last, finished = (event for event in fit(config, dataset=data))
+        assert finished.step == 2
+        snapshot = last.capture()
+        assert snapshot.weights["layers.1.weight"].shape == (24, 784)
+        loaded = load_folder(save_checkpoint(tmp_path / "checkpoints", snapshot))
+        assert torch.equal(loaded.model.layers[1].weight, snapshot.weights["layers.1.weight"])
+    finally:
+        MODELS.remove("linear")

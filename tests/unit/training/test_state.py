@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from cnn_demo.training.state import pack_state, restore_optimizer, unpack_state
+from tests.odd_optimizer import OddOptimizer
 
 
 def test_everything_that_a_state_may_hold_comes_back_as_it_was() -> None:
@@ -35,30 +36,7 @@ def test_what_could_not_be_restored_is_refused_by_its_place() -> None:
         pack_state({"state": {0: {"when": {1, 2}}}}, {})
 
 
-class Odd(torch.optim.Optimizer):
-    """Keeps whole numbers, nested tensors and a text, and needs each as it was."""
-
-    def __init__(self, parameters: Any, lr: float, weight_decay: float) -> None:
-        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay, "turn": 0})
-
-    @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            group["turn"] += 1
-            for p in group["params"]:
-                state = self.state[p]
-                if not state:
-                    state |= {"seen": torch.zeros(2, dtype=torch.int64), "past": {"deltas": []}, "mood": "calm"}
-                delta = p.grad * group["lr"] / (1 + group["turn"])
-                state["seen"][group["turn"] % 2] += 1
-                state["past"]["deltas"] = [*state["past"]["deltas"], delta][-2:]
-                assert state["seen"].dtype is torch.int64
-                assert state["mood"] == "calm"
-                for old in state["past"]["deltas"]:
-                    p.sub_(old, alpha=float(state["seen"][0]))
-
-
-@pytest.mark.parametrize("build", [Odd, torch.optim.AdamW, torch.optim.Adam])
+@pytest.mark.parametrize("build", [OddOptimizer, torch.optim.AdamW, torch.optim.Adam])
 def test_an_optimizer_goes_on_as_if_nothing_had_been(build: Any) -> None:
     def make() -> tuple[nn.Module, torch.optim.Optimizer]:
         torch.manual_seed(0)
