@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.locales import N_
 from cnn_demo.models.registry import MODELS
 from cnn_demo.settings.config import ConfigError, find_setting
+from cnn_demo.settings.description import Setting
 from cnn_demo.settings.errors import fill
+from cnn_demo.settings.summary import title_of
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.theme import STATE_BADGES
 
@@ -27,6 +31,14 @@ def setting(name: str) -> str:
     """The title of a setting or an option; the name itself of one that this version does not know."""
     known = find_setting(name)
     return _(known.title) if known else name
+
+
+def describe_setting(setting: Setting, value: Any) -> str:
+    """A setting with its value, as a summary of a run says it."""
+    title = _(title_of(setting, value))
+    if not setting.brief:
+        return _("{setting}: {value}").format(setting=_(setting.title), value=title)
+    return _(setting.brief).format(value=f"{value:,}" if isinstance(value, int) else value, title=title)
 
 
 def config_error(error: ConfigError) -> str:

@@ -11,6 +11,7 @@ from cnn_demo.runs import launcher, recovery
 from cnn_demo.runs.records import Run, RunBusy, RunNotFound, RunNotResumable, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError, TrainConfig
+from cnn_demo.settings.summary import list_told
 from cnn_demo.ui.shared import launching, names, state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import escape
@@ -18,18 +19,6 @@ from cnn_demo.ui.shared.store import get_store
 from cnn_demo.ui.train import downloads, form, live, run_errors
 
 _NOTICE = "run:notice"
-# Settings that a summary names where they are not at their default.
-_WORTH_TELLING = (
-    "schedule",
-    "weight_decay",
-    "ema",
-    "augment",
-    "precision",
-    "val_fraction",
-    "patience",
-    "init",
-    "collection",
-)
 
 
 def show_run(store: Store, run: Run) -> None:
@@ -54,22 +43,13 @@ def show_run(store: Store, run: Run) -> None:
 
 def summary(run: Run) -> str:
     """The settings of a run in a line; what is at its default and rarely changed is left out."""
-    config, default = run.config, TrainConfig()
-    parts = [
-        config.dataset,
-        names.model(config.model),
-        _("{n} epochs").format(n=config.epochs) if config.epochs != 1 else _("1 epoch"),
-        _("batch {n}").format(n=config.batch_size),
-        f"Adam {config.lr:g}",
-        _("seed {n}").format(n=config.seed),
-        run.device or config.device,
-    ]
-    if run.parameters:
-        parts.insert(2, _("{n} parameters").format(n=f"{run.parameters:,}"))
-    for field in _WORTH_TELLING:
-        value = getattr(config, field)
-        if value != getattr(default, field):
-            parts.append(f"{names.setting(field)}: {value}")
+    parts = []
+    for setting, value in list_told(run.config):
+        if setting.name == "device":
+            value = run.device or value
+        parts.append(names.describe_setting(setting, value))
+        if setting.name == "model" and run.parameters:
+            parts.append(_("{n} parameters").format(n=f"{run.parameters:,}"))
     return escape(" · ".join(parts))
 
 
