@@ -10,9 +10,8 @@ import math
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Connection, bindparam, case, func, select, type_coerce
+from sqlalchemy import JSON, BigInteger, Connection, bindparam, func, select, type_coerce
 
 from cnn_demo.runs.records import Curve
 from cnn_demo.runs.tables import runs, steps
@@ -25,12 +24,6 @@ _metrics = type_coerce(steps.c.metrics, JSON)
 _bucket = ((steps.c.step - 1) // bindparam("width", type_=BigInteger)).label("bucket")
 
 
-def _sums(name: str) -> list[Any]:
-    """Sums for a sample-weighted mean; both leave out what is not finite, which is stored as null."""
-    value = _metrics[name].as_float()
-    return [func.sum(value * steps.c.n), func.sum(case((value.is_not(None), steps.c.n)))]
-
-
 _select_state = select(runs.c.rewinds, runs.c.step).where(runs.c.id == bindparam("run"))
 _select_sums = (
     select(
@@ -39,18 +32,19 @@ _select_sums = (
         func.max(steps.c.epoch),
         func.sum(steps.c.lr),
         func.count(),
-        *_sums("loss"),
-        *_sums("accuracy"),
+        func.sum(steps.c.n),
+        *(func.sum(_metrics[name].as_float() * steps.c.n) for name in ("loss", "accuracy")),
     )
-    .where(steps.c.run == bindparam("run"), steps.c.step > bindparam("after"))
-    .group_by(_bucket)
-    .order_by(_bucket)
+    # A value that is not finite is stored as null, and would make the whole bucket NaN.
+    .where(steps.c.run == bindparam("run"), steps.c.step > bindparam("after"), steps.c.metrics.not_like("%null%"))
+    .group_by("bucket")
+    .order_by("bucket")
 )
 
 
 @dataclass(slots=True)
 class _RunSums:
-    """Per bucket: last step, last epoch, then sums: rate, steps; loss, samples; accuracy, samples."""
+    """Per bucket: last step, last epoch, then sums: rate, steps, samples, loss and accuracy times samples."""
 
     rewinds: int = -1
     width: int = 1
@@ -115,7 +109,7 @@ def _catch_up(connection: Connection, run_id: str, sums: _RunSums, rewinds: int,
         sums.buckets.clear()
     rows = connection.execute(_select_sums, {"run": run_id, "after": sums.last, "width": sums.width})
     for bucket, *values in rows:
-        sums.add(bucket, [value or 0 for value in values])
+        sums.add(bucket, [math.nan if value is None else value for value in values])
         sums.last = values[0]
     while sums.last > sums.width * _MAX_BUCKETS:
         sums.buckets = sums.merged(2)
@@ -131,11 +125,7 @@ def _as_curve(buckets: list[list[float]]) -> Curve:
     return Curve(
         step=[int(b[0]) for b in buckets],
         epoch=[b[1] for b in buckets],
-        loss=[_mean(b[4], b[5]) for b in buckets],
-        accuracy=[_mean(b[6], b[7]) for b in buckets],
-        lr=[_mean(b[2], b[3]) for b in buckets],
+        loss=[b[5] / b[4] for b in buckets],
+        accuracy=[b[6] / b[4] for b in buckets],
+        lr=[b[2] / b[3] for b in buckets],
     )
-
-
-def _mean(total: float, weight: float) -> float:
-    return total / weight if weight else math.nan

@@ -121,7 +121,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Training metrics over steps; sample-weighted means where several steps share a point, NaN where not finite."""
+    """Training metrics over steps; sample-weighted means where several steps share a point.
+
+    Steps whose loss or accuracy was not finite are left out.
+    """
 
     step: list[int]
     epoch: list[float]

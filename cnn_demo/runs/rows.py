@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -48,6 +49,10 @@ def decode_json(text: object) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+# Reading a config checks every setting; many runs have the same one, and a run is read at every poll.
+_load_stored_config = lru_cache(maxsize=1024)(load_stored_config)
+
+
 def run_from_row(row: RowMapping, last_epoch: object, queue_position: int = 0) -> Run:
     """A run.
 
@@ -56,7 +61,7 @@ def run_from_row(row: RowMapping, last_epoch: object, queue_position: int = 0) -
         last_epoch: the metrics of its last complete epoch, JSON; None before that.
         queue_position: 1 for the next to start.
     """
-    stored = load_stored_config(row["config"])
+    stored = _load_stored_config(row["config"])
     problems = [stored.problem] if stored.problem else []
     try:
         state = RunState(row["state"])

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
+import errno
 import multiprocessing
 import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
+from cnn_demo.runs import launcher
 from cnn_demo.runs.home import runs_home
-from cnn_demo.runs.recorder import Recorder, StoreControl
-from cnn_demo.runs.records import RunBusy, RunNotFound, RunNotResumable, RunState
+from cnn_demo.runs.recorder import Recorder
+from cnn_demo.runs.records import RunBusy, RunNotFound, RunNotResumable, RunState, StoreUnavailable
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError, TrainConfig
-from cnn_demo.training.events import EpochEnd, EvalResult, Progress, Started, StepMetrics
-
-
-def steps(first: int, last: int, per_epoch: int = 4) -> Progress:
-    made = tuple(StepMetrics(i, i / per_epoch, 1 / i, i / 100, 10, 1e-3) for i in range(first, last + 1))
-    return Progress(made, 1000.0, last * 0.1, 2**20)
-
-
-def epoch_end(epoch: int, step: int, accuracy: float = 0.9) -> EpochEnd:
-    return EpochEnd(epoch, step, EvalResult(0.5, 0.8, 40, 0.4), EvalResult(0.4, accuracy, 20), None, 1e-3, 1000.0)
+from tests.unit.runs.made_events import epoch_end, statements_of, steps
 
 
 def test_home_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -68,35 +60,6 @@ def test_one_token_is_one_run_across_processes(store: Store) -> None:
     assert len(store.list()) == 1
 
 
-def test_one_active_run_a_device_and_the_queue_moves_by_itself(store: Store) -> None:
-    first, second = store.create(TrainConfig(device="cpu")), store.create(TrainConfig())
-    gpu = store.create(TrainConfig(device="cuda:0"))
-    assert [store.get(r.id).queue_position for r in (first, second, gpu)] == [1, 2, 3]
-    taken, lock = store.claim(["cpu"])
-    assert (taken.id, taken.state, taken.device) == (first.id, RunState.STARTING, "cpu")
-    # The second waits for the CPU; the third is not held up by it (and will fail in words, for there is no GPU).
-    other, other_lock = store.claim(["cpu"])
-    assert (other.id, other.device) == (gpu.id, "cuda:0")
-    assert store.claim(["cpu"]) is None
-    Recorder(store, taken).end(RunState.FINISHED)
-    lock.release()
-    third, third_lock = store.claim(["cpu"])
-    assert third.id == second.id
-    other_lock.release()
-    third_lock.release()
-
-
-def test_auto_spreads_over_gpus_of_one_kind_only(store: Store) -> None:
-    for _ in range(3):
-        store.create(TrainConfig(device="auto"))
-    devices = ["cuda:0", "cuda:1", "cpu"]
-    (a, lock_a), (b, lock_b) = store.claim(devices), store.claim(devices)
-    assert {a.device, b.device} == {"cuda:0", "cuda:1"}
-    assert store.claim(devices) is None
-    lock_a.release()
-    lock_b.release()
-
-
 def test_dead_worker_is_found_by_its_lock(store: Store) -> None:
     store.create(TrainConfig())
     run, lock = store.claim(["cpu"])
@@ -132,33 +95,6 @@ def test_command_line_run_that_died_waiting_is_found(store: Store) -> None:
         assert store.get(run_id).state is RunState.QUEUED
         assert store.claim(["cpu"]) is None, "a worker must leave it alone"
     assert store.get(run_id).state is RunState.CRASHED
-
-
-def test_stop_pause_resume_and_rate_reach_the_loop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnn_demo.runs.recorder.REQUEST_SECONDS", 0.0)
-    run = store.create(TrainConfig())
-    with store.lock(run.id):
-        claimed = store.claim_own(["cpu"], run.id)
-        recorder, control = Recorder(store, claimed), StoreControl(store, run.id)
-        recorder.started(Started(0, 8, 4, 99, "cpu", 40), {"torch": "x"})
-        assert store.get(run.id).state is RunState.RUNNING
-        store.pause(run.id)
-        control.refresh()
-        assert control.paused
-        recorder.state(RunState.PAUSED)
-        store.set_lr(run.id, 0.25)
-        store.resume(run.id)
-        control.refresh()
-        assert (control.paused, control.take_lr(), control.take_lr()) == (False, 0.25, None)
-        control.refresh()
-        assert control.take_lr() is None, "a wish is granted once"
-        store.stop(run.id)
-        control.refresh()
-        assert control.stopping
-        recorder.state(RunState.RUNNING)
-        assert store.get(run.id).state is RunState.STOPPING, "a late event must not hide the stop"
-        recorder.end(RunState.STOPPED)
-    assert store.get(run.id).state is RunState.STOPPED
 
 
 def test_queued_run_stops_at_once_and_ended_ones_ignore_wishes(store: Store) -> None:
@@ -214,65 +150,131 @@ def test_version_moves_with_every_change(store: Store) -> None:
     assert store.version() == Store(store.home).version()
 
 
-def test_curve_buckets_are_sample_weighted_means(store: Store) -> None:
-    run = store.create(TrainConfig())
-    made = [
-        StepMetrics(1, 0.25, 4.0, 0.0, 30, 1e-3),
-        StepMetrics(2, 0.5, 1.0, 1.0, 10, 1e-3),
-        StepMetrics(3, 0.75, 2.0, 0.5, 10, 5e-4),
-    ]
-    Recorder(store, run).progress(Progress(tuple(made), 1.0, 1.0, 0))
-    curve = store.steps(run.id, points=2)
-    assert curve.step == [2, 3]
-    assert curve.epoch == [0.5, 0.75]
-    assert curve.loss == pytest.approx([(4 * 30 + 1 * 10) / 40, 2.0])
-    assert curve.accuracy == pytest.approx([0.25, 0.5])
-    assert len(store.steps(run.id)) == 3
+# -- what is read costs little, and writes nothing
 
 
-@pytest.mark.parametrize("count", [1, 499, 500, 501, 1003])
-def test_curve_never_has_more_points_than_asked(store: Store, count: int) -> None:
-    run = store.create(TrainConfig())
-    Recorder(store, run).progress(steps(1, count))
-    curve = store.steps(run.id, points=500)
-    assert len(curve) <= 500
-    assert curve.step[-1] == count
-    assert len(curve) >= min(count, 250)
+def test_a_look_at_the_list_is_the_same_work_with_many_runs(store: Store) -> None:
+    def look() -> tuple[int, int]:
+        with statements_of(store) as said:
+            shown = store.list(limit=3)
+            store.any_active()
+            store.count()
+        return len(said), len(shown)
+
+    for _ in range(4):
+        store.create(TrainConfig())
+    few = look()
+    for _ in range(60):
+        store.create(TrainConfig())
+    assert look() == few == (6, 3)
+    assert [run.queue_position for run in store.list(limit=2, offset=60)] == [4, 3]
+    assert store.count() == 64
 
 
-def test_rewind_forgets_what_will_be_made_again(store: Store) -> None:
-    from types import SimpleNamespace
-
-    run = store.create(TrainConfig())
-    recorder = Recorder(store, run)
-    recorder.progress(steps(1, 10))
-    recorder.epoch_end(epoch_end(1, 4))
-    recorder.epoch_end(epoch_end(2, 8))
-    recorder.mark("lr", 3, 0.75, 0.5)
-    recorder.mark("lr", 6, 1.5, 0.1)
-    plan = recorder.rewind(SimpleNamespace(step=5, epoch=1.25))
-    assert plan == [(6, 0.1)]
-    assert store.steps(run.id).step == [1, 2, 3, 4, 5]
-    assert [e.epoch for e in store.epochs(run.id)] == [1]
-    assert store.get(run.id).step == 5
-    assert len(store.marks(run.id)) == 2, "what happened stays on the record"
+def test_the_list_is_paged(store: Store) -> None:
+    ids = [store.create(TrainConfig()).id for _ in range(5)][::-1]
+    assert [run.id for run in store.list()] == ids
+    assert [run.id for run in store.list(limit=2)] == ids[:2]
+    assert [run.id for run in store.list(limit=2, offset=3)] == ids[3:]
+    assert store.list(offset=5) == []
 
 
-def test_csv_has_a_line_a_step_and_the_test_figures_at_epoch_ends(store: Store) -> None:
-    run = store.create(TrainConfig())
-    recorder = Recorder(store, run)
-    recorder.progress(steps(1, 4))
-    recorder.epoch_end(epoch_end(1, 4, accuracy=0.75))
-    rows = list(csv.DictReader(io.StringIO(store.metrics_csv(run.id))))
-    assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
-    assert (rows[3]["test_accuracy"], rows[3]["test_n"], rows[2]["test_accuracy"]) == ("0.75", "20", "")
-    with pytest.raises(RunNotFound):
-        store.metrics_csv("nosuch")
+def test_what_is_active(store: Store, make_run) -> None:
+    make_run("finished")
+    assert not store.any_active()
+    dead = store.create(TrainConfig())
+    store.change_run(dead.id, state="running", device="cpu")
+    assert not store.any_active(), "its process is gone"
+    waiting = store.create(TrainConfig())
+    assert store.any_active()
+    assert not store.any_training()
+    store.stop(waiting.id)
+    running = make_run("running", epochs=1)
+    assert store.any_training()
+    assert store.is_active(running.id)
+    assert not store.is_active(dead.id)
 
 
-def test_only_one_may_start_a_worker_at_a_time(store: Store) -> None:
-    assert store.take_turn("spawn", 60)
-    assert not Store(store.home).take_turn("spawn", 60)
-    store.end_turn("spawn")
-    assert store.take_turn("spawn", 60)
-    assert store.take_turn("spawn", 0), "an old turn has passed"
+def spoil(store: Store, pragma: str) -> None:
+    """Let every connection from now on refuse what a full or a write-protected disk refuses."""
+    store.db.close()
+    event.listen(store.db.engine, "connect", lambda connection, _: connection.execute(f"PRAGMA {pragma}"))
+
+
+UNWRITABLE = ["query_only = 1", "max_page_count = 1"]
+
+
+@pytest.mark.parametrize("pragma", UNWRITABLE)
+def test_one_dead_run_and_an_unwritable_store_can_be_looked_at(store: Store, make_run, pragma: str) -> None:
+    good = make_run("finished", name="good")
+    dead = store.create(TrainConfig(device="cpu"))
+    store.change_run(dead.id, state="running", device="cpu", activity={"doing": "load"})
+    spoil(store, pragma)
+    with pytest.raises(StoreUnavailable) as told:
+        store.create(TrainConfig(), name="x" * 100_000)
+    assert str(store.home) in str(told.value)
+    assert (told.value.errno == errno.ENOSPC) == (pragma == "max_page_count = 1")
+    found = {run.id: run for run in store.list()}
+    assert (found[dead.id].state, found[dead.id].error_kind) == (RunState.CRASHED, "killed")
+    assert found[dead.id].activity == {}
+    assert store.get(good.id).name == "good"
+    assert len(store.steps(good.id)) == 60
+    assert store.epochs(good.id)
+    assert launcher.warm(store) is None
+
+
+def test_on_a_full_disk_one_can_delete(store: Store, make_run) -> None:
+    run, other = make_run("finished"), make_run("finished")
+    spoil(store, "max_page_count = 1")
+    store.delete(run.id)
+    assert [found.id for found in store.list()] == [other.id]
+    assert not store.folder(run.id).exists()
+    assert not list(store.home.glob(".deleted-*"))
+
+
+def test_files_make_room_where_even_deleting_a_row_needs_some(
+    store: Store, make_run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("finished")
+    (store.folder(run.id) / "large").write_bytes(b"x")
+    real = store._delete_rows
+
+    def needs_room(*args: object) -> None:
+        if list(store.home.glob(".deleted-*/large")):
+            raise StoreUnavailable(store.home, "database or disk is full")
+        real(*args)
+
+    monkeypatch.setattr(store, "_delete_rows", needs_room)
+    store.delete(run.id)
+    assert store.list() == []
+
+
+def test_a_run_that_cannot_be_deleted_keeps_its_files(store: Store, make_run) -> None:
+    run = make_run("finished")
+    (store.folder(run.id) / "large").write_bytes(b"x")
+    spoil(store, "query_only = 1")
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        store.delete(run.id)
+    assert (store.folder(run.id) / "large").exists()
+
+
+def test_a_half_deleted_run_is_cleaned_up_later(store: Store, make_run) -> None:
+    run, other = make_run("finished"), make_run("finished")
+    store.folder(run.id).rename(store.home / f".deleted-{run.id}")  # and then the process was killed
+    assert len(store.list()) == 2
+    store.maintain()
+    assert [found.id for found in store.list()] == [other.id]
+    assert not list(store.home.glob(".deleted-*"))
+    assert store.folder(other.id).exists()
+
+
+def test_a_run_of_another_version_is_not_resumed(store: Store, make_run) -> None:
+    run = make_run("stopped")
+    store.change_run(run.id, config={**run.config.to_dict(), "brain": 3})
+    found = store.get(run.id)
+    assert found.from_other_version
+    assert found.unknown_settings == {"brain": 3}
+    with pytest.raises(RunNotResumable, match="brain"):
+        store.resume(run.id)
+    store.delete(run.id)
+    assert store.list() == []
