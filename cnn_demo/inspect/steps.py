@@ -183,8 +183,8 @@ class Trace:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+    if isinstance(value, np.ndarray):  # thousands of numbers, nearly always all finite
+        return value.tolist() if np.isfinite(value).all() else _plain(value.tolist())
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float):

@@ -1,10 +1,18 @@
 """Feature maps: what every layer makes of an image, down to one multiplication."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
 import streamlit as st
 
 from cnn_demo.ui.maps import channel, networks, pictures, scenes, switches
 from cnn_demo.ui.shared import layout
 from cnn_demo.ui.shared.i18n import _
+
+if TYPE_CHECKING:
+    from cnn_demo.prediction.load import LoadedModel
 
 layout.page_header(
     _("Feature maps"),
@@ -23,8 +31,15 @@ def explore() -> None:
     image = pictures.choose_image(network) if network else None
     if network is None or image is None:
         return
-    scene = scenes.show_scene(network, pictures.show_motion(image), channel.known(network))
+    image = pictures.show_motion(image)
+    scenes.show_scene(network, image, channel.known(network))
     layout.section(_("What a channel has learnt"))
+    study_channel(network, image)
+
+
+@st.fragment(key=scenes.CHANNEL)
+def study_channel(network: LoadedModel, image: np.ndarray) -> None:
+    scene = scenes.scene_of_image(network, image)
     layer, number = channel.choose_channel(scene)
     left, middle, right = st.columns([2, 3, 3], gap="large")
     with left:

@@ -134,6 +134,7 @@ def test_click_brings_the_arithmetic_of_the_server(visit: Visit) -> None:
             assert abs(found["difference"]) < 1e-5
             assert found["value"] == pytest.approx(truth, abs=1e-5)
         page.wait_for_url(re.compile(rf"unit={layer}%2C{channel}%2C{row}%2C{column}"))
+    expect(page.get_by_role("spinbutton", name="Channel, of 32")).to_have_value(str(channel))  # the panels follow
 
 
 def test_a_click_is_answered_at_once_and_the_maps_stay_where_they_are(visit: Visit) -> None:

@@ -193,12 +193,12 @@ def test_photographs_without_a_network(open_page: Open, monkeypatch: pytest.Monk
 
 def test_memory_is_bounded_while_one_flips() -> None:
     """Of twelve scenes only a few stay alive. (Networks: tests/unit/prediction/test_load.py)"""
-    scenes.scene_of.clear()
+    scenes._run_scene.clear()
     network = as_loaded(create_model("cnn").eval())
     seen: list[weakref.ref[Any]] = []
     for step in range(12):
         image = np.full((1, 28, 28), step, np.uint8)
-        scene = scenes.scene_of(network, network.key, image.tobytes(), image.shape)
+        scene = scenes.scene_of_image(network, image)
         seen.append(weakref.ref(scene))
     del scene
     gc.collect()

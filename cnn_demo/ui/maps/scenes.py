@@ -20,19 +20,24 @@ if TYPE_CHECKING:
     from cnn_demo.inspect.scene import Scene, ViewOptions
     from cnn_demo.prediction.load import LoadedModel
 
-EXPLORER = "maps:explorer"
+EXPLORER, CHANNEL = "maps:explorer", "maps:channel-panels"  # two fragments by these keys
 _KINDS, _ORDER, _SCALE, _SENT = "maps:kinds", "maps:order", "maps:scale", "maps:sent"
 _CHOICES = ("conv", "norm", "activation", "pool", "add")
 _FEW_LAYERS = 14
 
 
 @st.cache_resource(show_spinner=False, max_entries=3)
-def scene_of(_network: LoadedModel, key: str, pixels: bytes, shape: tuple[int, ...]) -> Scene:
-    """What the network makes of an image. Three are kept, for all visitors: memory stays bounded while one flips."""
+def _run_scene(_network: LoadedModel, key: str, pixels: bytes, shape: tuple[int, ...]) -> Scene:
+    # Three are kept, for all visitors: memory stays bounded while one flips.
     from cnn_demo.inspect.scene import run_scene
 
     image = np.frombuffer(pixels, np.uint8).reshape(shape).copy()
     return run_scene(_network.model, image, _network.normalize(image))
+
+
+def scene_of_image(network: LoadedModel, image: np.ndarray) -> Scene:
+    """What the network makes of ``(C, H, W)`` uint8."""
+    return _run_scene(network, network.key, image.tobytes(), image.shape)
 
 
 def show_scene(network: LoadedModel, image: np.ndarray, found: PatchIndex | None) -> Scene:
@@ -43,16 +48,23 @@ def show_scene(network: LoadedModel, image: np.ndarray, found: PatchIndex | None
         image: ``(C, H, W)`` uint8.
         found: what is known about the channels, to mark dead ones.
     """
-    scene = scene_of(network, network.key, image.tobytes(), image.shape)
+    scene = scene_of_image(network, image)
     options = _choose_options(scene, network, found)
     _show_prediction(network, scene)
-    explorer.show_explorer(_pack(network, scene, options), EXPLORER, _keep_pin)
-    _show_arithmetic(network, scene)
+    _explore(network, image, options)
     with st.container(horizontal=True):
         figures.show_figure_downloads(network, scene, options)
     with st.expander(_("The layers as a table"), icon=":material/table:"):
         st.dataframe(_tabulate_layers(scene), hide_index=True)
     return scene
+
+
+@st.fragment(key=EXPLORER)
+def _explore(network: LoadedModel, image: np.ndarray, options: ViewOptions) -> None:
+    """Explorer and arithmetic. A click runs only these two; once the numbers are drawn, the channel's panels follow."""
+    scene = scene_of_image(network, image)
+    explorer.show_explorer(_pack(network, scene, options), EXPLORER, _keep_pin)
+    _show_arithmetic(network, scene)
 
 
 def pinned_unit(scene: Scene) -> dict[str, Any] | None:
@@ -189,7 +201,8 @@ def _show_arithmetic(network: LoadedModel, scene: Scene) -> None:
     pin, trace = pinned_unit(scene), None
     if pin is not None:
         trace = trace_unit(scene.maps, **pin).plain() | {"features": not scene.layer(pin["layer"]).spatial}
-    explorer.show_arithmetic(trace, table(DIVERGING).tolist(), class_names(network), "maps:arithmetic")
+    colors = table(DIVERGING).tolist()
+    explorer.show_arithmetic(trace, colors, class_names(network), "maps:arithmetic", lambda: st.rerun(CHANNEL))
 
 
 def _tabulate_layers(scene: Scene) -> list[dict[str, Any]]:

@@ -48,7 +48,11 @@ def show_explorer(data: bytes, key: str, on_pin: Callable[[], None]) -> None:
 
 
 def show_arithmetic(
-    trace: dict[str, Any] | None, colors: Sequence[Sequence[int]], classes: Sequence[str], key: str
+    trace: dict[str, Any] | None,
+    colors: Sequence[Sequence[int]],
+    classes: Sequence[str],
+    key: str,
+    on_drawn: Callable[[], None],
 ) -> None:
     """Show the arithmetic of the pinned unit; with None an empty place that shows at once which unit gets pinned.
 
@@ -57,8 +61,10 @@ def show_arithmetic(
         colors: the diverging color map, 256 × RGB.
         classes: names for the softmax.
         key: of the component.
+        on_drawn: called when a click was answered with a unit of another channel than the click before.
     """
-    _arithmetic(data={"trace": trace, "table": colors, "words": list_words(), "classes": list(classes)}, key=key)
+    data = {"trace": trace, "table": colors, "words": list_words(), "classes": list(classes)}
+    _arithmetic(data=data, key=key, default={"drawn": None}, on_drawn_change=on_drawn)
 
 
 def kind_titles() -> dict[str, str]:

@@ -159,16 +159,18 @@ class Arithmetic {
     this.words = words;
     if (!trace) return this.clear();
     if (this.awaited && !sameUnit(this.awaited, trace)) return; // the answer to the click before
-    this.awaited = null;
-    this.section.removeAttribute("aria-busy");
     const text = JSON.stringify([trace, words]);
-    if (text === this.shown) return; // the page ran again for another reason: leave what was unfolded
+    if (text === this.shown && !this.awaited) return; // the page ran again for another reason: leave what was unfolded
     this.shown = text;
     const colors = Uint32Array.from(table, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
     this.title.textContent = this.titleOf(trace, figure(trace.value, 6));
     this.steps.replaceChildren(...trace.steps.map((step) => make("div", { class: "step", "data-step": step.step },
       make("p", {}, make("b", { text: step.layer })), ...RENDER[step.step](step, words, colors, classes, trace.channel), check(step, words))));
     this.section.replaceChildren(this.title, this.steps);
+    this.section.removeAttribute("aria-busy");
+    const drawn = `${trace.layer},${trace.channel}`;
+    if (this.awaited && drawn !== this.drawn) setTimeout(() => this.send("drawn", drawn), 30); // once it is on the screen
+    [this.drawn, this.awaited] = [drawn, null];
   }
 
   titleOf({ layer, channel, y, x, features }, value) {
@@ -180,8 +182,10 @@ const sameUnit = (a, b) => ["layer", "channel", "y", "x"].every((name) => a[name
 
 const panels = new WeakMap();
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".lab");
   if (!panels.has(root)) panels.set(root, new Arithmetic(root));
-  panels.get(root).load(data);
+  const panel = panels.get(root);
+  panel.send = setStateValue;
+  panel.load(data);
 }
