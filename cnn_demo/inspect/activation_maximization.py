@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.inspect.capture import capture
 
@@ -81,20 +82,19 @@ def maximize_activation(
     ascent = ascent or Ascent()
     device = next(model.parameters()).device
     generator = torch.Generator().manual_seed(ascent.seed)
-    mean = torch.tensor(spec.mean, device=device).view(1, -1, 1, 1)
     std = torch.tensor(spec.std, device=device).view(1, -1, 1, 1)
     pixels = torch.rand((1, spec.channels, spec.size, spec.size), generator=generator).mul_(0.5).to(device)
     optimizer = torch.optim.Adam([pixels], lr=ascent.lr)
     with capture(model, kinds=(), names=("input",)) as maps:
 
         def activation() -> float:
-            return float(maps((pixels - mean) / std, until=layer)[0, channel].mean())
+            return float(maps(normalize(pixels, spec), until=layer)[0, channel].mean())
 
         yield Ascending(0, ascent.steps, _picture(pixels), activation())
         for step in range(1, ascent.steps + 1):
             dy, dx = torch.randint(-ascent.jitter, ascent.jitter + 1, (2,), generator=generator).tolist()
             moved = pixels.roll((dy, dx), (2, 3))
-            seen = maps((moved - mean) / std, grad=True, until=layer)[0, channel]
+            seen = maps(normalize(moved, spec), grad=True, until=layer)[0, channel]
             with torch.enable_grad():
                 # Squares, so that strong answers count most: the mean of a linear filter would like plain white or
                 # black best. Where nothing is positive yet, the plain mean leads to where something is.

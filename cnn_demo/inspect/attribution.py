@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.drawing.prepare import Drawing
 
@@ -81,7 +82,7 @@ class Preparation(nn.Module):
         height, width = self.box
         size = self.spec.size
         field = F.pad(small, (self.left, size - width - self.left, self.top, size - height - self.top))
-        return (field - self.spec.mean[0]) / self.spec.std[0]
+        return normalize(field, self.spec)
 
     def _scaled(self, ink: Tensor) -> Tensor:
         top, left, bottom, right = self.crop
