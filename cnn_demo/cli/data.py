@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="list, describe and download the data sets",
         description="List, describe and download the data sets.",
         epilog=f"Downloads go to {data_root()} (CNN_DEMO_DATA names another folder). Exit status: 0 when all went "
-        "well, 1 when a data set could not be had, 2 for a wrong command line.",
+        "well, 1 when a data set is not available, 2 for a wrong command line.",
     )
     # On the actions as well, so that the option may stand on either side; SUPPRESS keeps them from undoing it.
     as_json = {"action": "store_true", "help": "print one JSON object on the last line of standard output"}
@@ -45,7 +45,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out ``data``; returns the exit status: 0, or 1 when a data set could not be had."""
+    """Carry out ``data``; returns the exit status: 0, or 1 when a data set is not available."""
     if args.action == "download":
         return _download(list(dict.fromkeys(args.names)), args.json)
     if args.action == "info":

@@ -1,9 +1,9 @@
 """Fetching data sets from torchvision's mirrors, checked against torchvision's checksums.
 
-torchvision's own download writes to the final name, so that two processes spoil each other's file and a broken
-transfer leaves half a file under the right name; it also reports to a terminal only. Here a file appears under its
-name when it is whole and its checksum is right, one process fetches it while the others wait, and a callback hears
-how far it is. torchvision is imported only when something has to be fetched.
+torchvision's own download writes to the final name: two processes damage each other's file, and a broken transfer
+leaves half a file under the right name. It also reports to a terminal only. Here a file gets its name when it is whole
+and its checksum is right, one process fetches it while the others wait, and a callback is told how far it is.
+torchvision is imported only when something has to be fetched.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ Progress = Callable[[DownloadProgress], None]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An address that was tried in vain, and why."""
+    """An address that did not give the file, and why."""
 
     url: str
     reason: str
@@ -71,11 +71,11 @@ class DatasetUnavailable(RuntimeError):
 
     Attributes:
         name: the data set.
-        reason: ``missing`` (not here, and no download was asked for), ``network`` (no mirror gave the file),
+        reason: ``missing`` (not here, and no download was allowed), ``network`` (no mirror gave the file),
             ``damaged`` (a file that is here is not what it should be), ``disk_full``, or ``not_writable``.
         detail: one sentence on what went wrong.
         tried: every address that was tried, with the reason it failed.
-        folder: where files can be put by hand.
+        folder: where one can put the files by hand.
         files: the names they must have there.
     """
 
@@ -92,7 +92,7 @@ class DatasetUnavailable(RuntimeError):
 
 
 class _Failed(Exception):
-    """One address did not give the file; ``again`` when it broke off on the way and may do better."""
+    """One address did not give the file; ``again`` when the transfer broke off and a second try may succeed."""
 
     def __init__(self, reason: str, *, again: bool = False) -> None:
         super().__init__(reason)
@@ -100,7 +100,7 @@ class _Failed(Exception):
 
 
 def fetch(name: str, root: Path, progress: Progress | None = None) -> None:
-    """Bring every file of a data set that is missing or damaged under ``root``, and leave the others alone.
+    """Fetch every file of a data set that is missing or damaged into ``root``; the others stay untouched.
 
     Any number of threads and processes may call this at once: one fetches, the others wait and find the files. A
     waiting one calls ``progress`` as well, several times a second. What ``progress`` raises ends the call, and leaves
@@ -109,12 +109,12 @@ def fetch(name: str, root: Path, progress: Progress | None = None) -> None:
     Raises:
         DatasetUnavailable: with ``reason`` ``network``, ``disk_full``, ``not_writable`` or ``damaged``.
     """
-    bring = _bring_cifar if name == "cifar10" else _bring_idx
+    fetch_files = _fetch_cifar10 if name == "cifar10" else _fetch_idx
     folder = root / LAYOUTS[name].folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(root / f".{name}.lock", (root, folder), progress):
-            bring(name, root, progress)
+        with _hold_lock(root / f".{name}.lock", (root, folder), progress):
+            fetch_files(name, root, progress)
     except OSError as error:
         if error.errno in _FULL:
             reason, detail = "disk_full", f"the disk of {root} is full."
@@ -126,7 +126,7 @@ def fetch(name: str, root: Path, progress: Progress | None = None) -> None:
 
 
 class _TooLittleSpace(OSError):
-    """Less room on the disk than a file needs, found out before the file was begun."""
+    """Less room on the disk than a file needs, noticed before the file was begun."""
 
     def __init__(self, needed: int, free: int) -> None:
         super().__init__(errno.ENOSPC, f"{needed / 1e6:.1f} MB needed, {free / 1e6:.1f} MB free")
@@ -136,7 +136,7 @@ class _TooLittleSpace(OSError):
 
 
 @contextlib.contextmanager
-def _alone(lock_path: Path, folders: tuple[Path, ...], progress: Progress | None) -> Iterator[None]:
+def _hold_lock(lock_path: Path, folders: tuple[Path, ...], progress: Progress | None) -> Iterator[None]:
     """Hold a lock between processes; while another has it, report how much it has written so far."""
     lock = FileLock(lock_path)
     while True:
@@ -159,7 +159,7 @@ def _progress_of_another(folders: tuple[Path, ...]) -> DownloadProgress:
     return DownloadProgress("", 0, None)
 
 
-def _bring_idx(name: str, root: Path, progress: Progress | None) -> None:
+def _fetch_idx(name: str, root: Path, progress: Progress | None) -> None:
     import torchvision.datasets
 
     layout = LAYOUTS[name]
@@ -172,10 +172,10 @@ def _bring_idx(name: str, root: Path, progress: Progress | None) -> None:
         except (FileNotFoundError, DamagedFile):
             urls = [mirror + packed for mirror in source.mirrors]
             _download(name, urls, root / layout.folder / packed, md5, root, progress)
-            plain.unlink(missing_ok=True)  # a damaged one would go before the packed file
+            plain.unlink(missing_ok=True)  # a damaged one would be read instead of the packed file
 
 
-def _bring_cifar(name: str, root: Path, progress: Progress | None) -> None:
+def _fetch_cifar10(name: str, root: Path, progress: Progress | None) -> None:
     from torchvision.datasets import CIFAR10
 
     folder = root / LAYOUTS[name].folder
@@ -189,8 +189,8 @@ def _bring_cifar(name: str, root: Path, progress: Progress | None) -> None:
     with tarfile.open(archive) as packed:
         for file in bad:
             member = packed.extractfile(f"{CIFAR10.base_folder}/{file}")
-            assert member is not None  # the archive's checksum is right, so what it should hold is there
-            with member, _whole(folder / file) as out:
+            assert member is not None  # the archive's checksum is right, so the file is in it
+            with member, _write_whole(folder / file) as out:
                 shutil.copyfileobj(member, out)
 
 
@@ -206,8 +206,8 @@ def _md5(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _whole(target: Path) -> Iterator[IO[bytes]]:
-    """A file to write that gets its name when the body is done, and vanishes when the body raises."""
+def _write_whole(target: Path) -> Iterator[IO[bytes]]:
+    """A file to write that gets its name when the body is done, and is deleted when the body raises."""
     part = target.with_name(f".{target.name}.part")
     try:
         with part.open("wb") as out:
@@ -245,7 +245,7 @@ def _download_from(url: str, target: Path, md5: str, progress: Progress | None) 
 def _stream(url: str, target: Path, md5: str, progress: Progress | None) -> None:
     digest = hashlib.md5(usedforsecurity=False)
     done, reported = 0, float("-inf")
-    with contextlib.closing(_connect(url)) as response, _whole(target) as out:
+    with contextlib.closing(_connect(url)) as response, _write_whole(target) as out:
         total = response.length
         free = shutil.disk_usage(target.parent).free
         if total is not None and total > free:

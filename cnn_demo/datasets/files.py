@@ -84,7 +84,7 @@ def data_root() -> Path:
 
 
 def find_file(name: str, file: str, root: Path) -> Path | None:
-    """Where one file of a data set lies, as it is or with ``.gz``; None when it is nowhere."""
+    """Where one file of a data set lies, as it is or with ``.gz``; None when it was not found."""
     layout = LAYOUTS[name]
     for folder in (root / layout.folder, *layout.elsewhere):
         for path in (folder / file, folder / f"{file}.gz"):
@@ -94,7 +94,7 @@ def find_file(name: str, file: str, root: Path) -> Path | None:
 
 
 def missing_files(name: str, root: Path) -> list[str]:
-    """The files of a data set that are nowhere to be found, neither by themselves nor in CIFAR-10's archive."""
+    """The files of a data set that were not found, neither by themselves nor in CIFAR-10's archive."""
     if name not in LAYOUTS or (name == "cifar10" and (root / CIFAR_ARCHIVE).is_file()):
         return []
     return [file for file in LAYOUTS[name].files if find_file(name, file, root) is None]
@@ -158,7 +158,7 @@ def read_file(name: str, file: str, root: Path) -> np.ndarray:
         uint8 images ``(N, H, W)`` or labels ``(N,)``.
 
     Raises:
-        FileNotFoundError: it is nowhere.
+        FileNotFoundError: it was not found.
         DamagedFile: it cannot be read, or holds another number or size of images, or labels of no class.
     """
     path = find_file(name, file, root)
