@@ -210,7 +210,10 @@ def load_folder(path: Path, ref: ModelRef | None = None, folder: Path | None = N
     meta = read_meta(path)
     weights = read_tensors(path, WEIGHTS, meta)
     try:
-        config = load_stored_config(meta["config"]).config  # of any version; what is unknown does not build the model
+        stored = load_stored_config(meta["config"])  # of any version
+        if stored.unknown.keys() & {"dataset", "model"}:  # a default in their place would be another network
+            raise ValueError(stored.problem)
+        config = stored.config
         spec = get_spec(config.dataset)
         model = _build(config, spec)
         model.load_state_dict(weights)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnn_demo.locales import N_
 from cnn_demo.runs.records import Run, RunNotFound
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError
@@ -66,7 +67,7 @@ def load_origin(store: Store, init: str) -> LoadedModel:
     try:
         return load_model(ModelRef.parse(init), store)
     except RunNotFound as error:
-        raise ConfigError("init", init, "a run that is still here") from error
+        raise ConfigError("init", init, N_("a run that is still here")) from error
 
 
 def prepare(store: Store, run: Run, data: Dataset, *, fresh: bool) -> tuple[dict[str, Tensor] | None, Split | None]:
@@ -88,9 +89,13 @@ def prepare(store: Store, run: Run, data: Dataset, *, fresh: bool) -> tuple[dict
         return None, more
     origin = load_origin(store, config.init)
     if origin.config.model != config.model:
-        raise ConfigError("model", config.model, f"{origin.config.model}, as in {config.init}")
+        raise ConfigError(
+            "model", config.model, N_("{model}, as in {init}"), model=origin.config.model, init=config.init
+        )
     if (origin.spec.classes, origin.spec.size) != (data.spec.classes, data.spec.size):
-        raise ConfigError("dataset", config.dataset, f"one with the classes of {origin.config.dataset}")
+        raise ConfigError(
+            "dataset", config.dataset, N_("one with the classes of {dataset}"), dataset=origin.config.dataset
+        )
     _measure_before(store.folder(run.id), origin, data, more)
     return origin.model.state_dict(), more
 
@@ -105,7 +110,7 @@ def _drawings(store: Store, run: Run, data: Dataset) -> Split:
     if not path.is_file():
         split = Collection(store.home / "collection", run.config.collection).split(data.spec)
         if not len(split):
-            raise ConfigError("collection", HIDDEN, "a collection with drawings for this data set")
+            raise ConfigError("collection", HIDDEN, N_("a collection with drawings for this data set"))
         draft = path.with_suffix(".draft")
         save_file({"images": split.images.contiguous(), "labels": split.labels}, draft)
         draft.replace(path)

@@ -21,6 +21,7 @@ from typing import Any
 from filelock import Timeout
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select
 
+from cnn_demo.locales import N_
 from cnn_demo.runs.base import SELECT_CHANGES, SELECT_RUNS
 from cnn_demo.runs.metrics import MetricsPart
 from cnn_demo.runs.queue import QueuePart
@@ -327,7 +328,7 @@ class Store(MetricsPart, QueuePart):
         """
         name = " ".join(name.split())
         if len(name) > 80:
-            raise ConfigError("name", name, "at most 80 characters")
+            raise ConfigError("name", name, N_("at most {n} characters"), n=80)
         with self.db.transaction() as connection:
             self._get(connection, run_id)
             self._change(connection, run_id, name=name)

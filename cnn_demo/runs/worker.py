@@ -85,7 +85,7 @@ def execute(store: Store, run: Run, on_event: Callable[[Event], None] | None = N
     except TrainingDiverged as error:
         _fail(store, recorder, "diverged", error, {"lr": error.lr / 10})
     except ConfigError as error:
-        _fail(store, recorder, "config", error, {"field": error.field})
+        _fail(store, recorder, "config", error, error.to_dict())
     except recovery.OnlyWeightsLeft as error:
         left = {recovery.FRESH_STATE: error.checkpoint.step, "epoch": error.checkpoint.epoch}
         _fail(store, recorder, "checkpoint_unreadable", error, left)

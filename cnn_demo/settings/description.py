@@ -98,10 +98,15 @@ class Flag(Kind):
 
 
 @cache
-def _look_up(path: str) -> Registry:
-    module, _, attribute = path.partition(":")
-    found: Registry = getattr(importlib.import_module(module), attribute)
-    return found
+def _open_table(table: tuple[tuple[str, str], ...] | str) -> Registry:
+    if isinstance(table, str):
+        module, _, attribute = table.partition(":")
+        found: Registry = getattr(importlib.import_module(module), attribute)
+        return found
+    made = Registry("choice")
+    for name, title in table:
+        made.add(name, title, "")
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +122,19 @@ class Choice(Kind):
 
     def entries(self) -> tuple[Entry, ...]:
         """Everything that can be chosen."""
-        if not isinstance(self.table, str):
-            return tuple(Entry(name, title, "") for name, title in self.table)
-        return tuple(_look_up(self.table))
+        return tuple(_open_table(self.table))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names that can be chosen."""
-        return tuple(entry.name for entry in self.entries())
+        return _open_table(self.table).names
 
     def find(self, name: object) -> Entry | None:
         """The entry of a name, or None."""
-        return next((entry for entry in self.entries() if entry.name == name), None)
+        return _open_table(self.table).get(name) if self.accepts(name) else None  # type: ignore[arg-type]
 
     def accepts(self, value: object) -> bool:
-        return value in self.names
+        return isinstance(value, str) and value in _open_table(self.table)
 
     def expected(self) -> tuple[str, dict[str, Any]]:
         return N_("one of {choices}"), {"choices": ", ".join(self.names)}
@@ -166,7 +169,6 @@ class Setting:
         kind: which values there are.
         title: the name for people, in English.
         help: one or two sentences for people, in English: the form's tooltip and the flag's help.
-        unit: what a number counts, in English; empty for a bare number.
         group: who owns it.
         place: where the form has it.
         brief: how a summary of a run says it, such as ``"batch {value}"``, whatever the value; ``{title}`` is the
@@ -180,7 +182,6 @@ class Setting:
     kind: Kind
     title: str
     help: str = ""
-    unit: str = ""
     group: Group = "optimization"
     place: Place = "advanced"
     brief: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 HIDDEN = "…"  # stands in an error for a value that nobody may see
@@ -28,6 +29,18 @@ class ConfigError(ValueError):
     def expected(self) -> str:
         """The filled message, in English."""
         return fill(self.message, self.values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The error as plain data, so that a page can say later what went wrong; :meth:`from_dict` reads it."""
+        values = {name: str(value) for name, value in self.values.items()}
+        return {"field": self.field, "value": str(self.value), "message": self.message, "values": values}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ConfigError | None:
+        """The error of :meth:`to_dict`; None where the data has no message, as that of older versions."""
+        if not isinstance(data.get("values"), dict) or "message" not in data:
+            return None
+        return cls(str(data.get("field")), data.get("value"), str(data["message"]), **data["values"])
 
     def __str__(self) -> str:
         return f"{self.field} = {self.value!r}: must be {self.expected}"

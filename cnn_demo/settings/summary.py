@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cnn_demo.locales import N_
 from cnn_demo.settings.config import TrainConfig
-from cnn_demo.settings.description import Choice, Real, Setting
+from cnn_demo.settings.description import Choice, Flag, Real, Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +50,6 @@ def title_of(setting: Setting, value: Any) -> str:
     if isinstance(setting.kind, Choice):
         entry = setting.kind.find(value)
         return entry.title if entry else str(value)
+    if isinstance(setting.kind, Flag):
+        return N_("yes") if value else N_("no")
     return f"{value:g}" if isinstance(setting.kind, Real) else str(value)

@@ -244,7 +244,7 @@ class _Loop:
     def _snapshot(self) -> Snapshot:
         weights, state = self.trainer.state()
         meta = {
-            "config": self.config.to_dict(),
+            "config": self.config.public_dict(),  # a checkpoint is handed out
             "step": self.step,
             "steps_per_epoch": self.steps_per_epoch,
             "train_n": len(self.trainer.train),

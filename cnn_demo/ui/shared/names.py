@@ -38,7 +38,7 @@ def describe_setting(setting: Setting, value: Any) -> str:
     title = _(title_of(setting, value))
     if not setting.brief:
         return _("{setting}: {value}").format(setting=_(setting.title), value=title)
-    return _(setting.brief).format(value=f"{value:,}" if isinstance(value, int) else value, title=title)
+    return _(setting.brief).format(value=value if isinstance(value, str) else title, title=title)
 
 
 def config_error(error: ConfigError) -> str:

@@ -115,10 +115,12 @@ def _dataset_unavailable(run: Run) -> Advice:
 
 
 def _setting(run: Run) -> Advice:
+    error = ConfigError.from_dict(run.hint)
     field = str(run.hint.get("field", ""))
+    why = names.config_error(error) + "  \n" if error else ""
     return Advice(
         _("A setting cannot be used on this machine: {field}.").format(field=names.setting(field)),
-        _("Use these settings for a new run (under More) and change that one."),
+        why + _("Use these settings for a new run (under More) and change that one."),
         {},
     )
 
