@@ -1,4 +1,4 @@
-"""The image a channel likes best: gradient ascent from noise.
+"""The image that activates a channel most: gradient ascent from noise.
 
 After Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009, with the regularizers of Mordvintsev et
 al. 2015 (jitter), Yosinski et al. 2015 (decay and blur) and Mahendran and Vedaldi 2015 (total variation).
@@ -47,7 +47,7 @@ class Ascent:
 
 
 @dataclass(frozen=True, slots=True)
-class Ascending:
+class AscentProgress:
     """Where the ascent is.
 
     Attributes:
@@ -64,11 +64,11 @@ class Ascending:
 
 def maximize_activation(
     model: nn.Module, spec: DatasetSpec, layer: str, channel: int, ascent: Ascent | None = None
-) -> Iterator[Ascending]:
+) -> Iterator[AscentProgress]:
     """Change an image step by step so that a channel's positive activations grow.
 
-    The best place to measure is before the activation function (a convolution or a norm): behind a ReLU that is shut
-    there is no gradient to follow.
+    The best place to measure is before the activation function (a convolution or a norm): behind a ReLU that gives
+    zero there is no gradient to follow.
 
     Args:
         model: as for :func:`cnn_demo.inspect.capture.capture`.
@@ -90,28 +90,28 @@ def maximize_activation(
         def activation() -> float:
             return float(maps(normalize(pixels, spec), until=layer)[0, channel].mean())
 
-        yield Ascending(0, ascent.steps, _picture(pixels), activation())
+        yield AscentProgress(0, ascent.steps, _to_image(pixels), activation())
         for step in range(1, ascent.steps + 1):
             dy, dx = torch.randint(-ascent.jitter, ascent.jitter + 1, (2,), generator=generator).tolist()
             moved = pixels.roll((dy, dx), (2, 3))
             seen = maps(normalize(moved, spec), grad=True, until=layer)[0, channel]
             with torch.enable_grad():
-                # Squares, so that strong answers count most: the mean of a linear filter would like plain white or
-                # black best. Where nothing is positive yet, the plain mean leads to where something is.
+                # Squares, so that strong answers count most: the mean of a linear filter is largest for plain
+                # white or black. Where nothing is positive yet, the plain mean leads to where something is.
                 excited = seen.relu().square().mean() if bool((seen > 0).any()) else seen.mean()
             (uphill,) = torch.autograd.grad(excited, maps["input"])
             uphill = uphill.roll((-dy, -dx), (2, 3)) / std
             uphill = uphill / uphill.abs().mean().clamp(min=1e-12)  # so that the weights below mean the same anywhere
-            pixels.grad = _penalty(pixels, ascent) - uphill
+            pixels.grad = _penalty_gradient(pixels, ascent) - uphill
             optimizer.step()
             if ascent.blur > 0 and step % ascent.blur_every == 0:
-                pixels.copy_(_blurred(pixels, ascent.blur))
+                pixels.copy_(_blur(pixels, ascent.blur))
             pixels.clamp_(0, 1)
             if step % ascent.report == 0 or step == ascent.steps:
-                yield Ascending(step, ascent.steps, _picture(pixels), activation())
+                yield AscentProgress(step, ascent.steps, _to_image(pixels), activation())
 
 
-def _penalty(pixels: Tensor, ascent: Ascent) -> Tensor:
+def _penalty_gradient(pixels: Tensor, ascent: Ascent) -> Tensor:
     """Gradient of decay and total variation, as large as the image's own: the sum over pixels, not the mean."""
     with torch.enable_grad():
         leaf = pixels.detach().clone().requires_grad_(True)
@@ -121,7 +121,7 @@ def _penalty(pixels: Tensor, ascent: Ascent) -> Tensor:
     return gradient
 
 
-def _blurred(pixels: Tensor, sigma: float) -> Tensor:
+def _blur(pixels: Tensor, sigma: float) -> Tensor:
     reach = max(1, round(3 * sigma))
     line = torch.exp(-(torch.arange(-reach, reach + 1, device=pixels.device) ** 2) / (2 * sigma**2))
     line = line / line.sum()
@@ -131,5 +131,5 @@ def _blurred(pixels: Tensor, sigma: float) -> Tensor:
     return F.conv2d(rows, line.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
 
 
-def _picture(pixels: Tensor) -> np.ndarray:
+def _to_image(pixels: Tensor) -> np.ndarray:
     return pixels[0].detach().cpu().numpy().copy()

@@ -1,10 +1,10 @@
-"""Which pixels an answer hangs on: four methods by Captum, at the network's resolution and at the pad's.
+"""Which pixels an answer depends on: four methods by Captum, at the network's resolution and at the pad's.
 
 At the pad's resolution the network is seen through its preparation: cropping, scaling and centering are linear once
 the crop is held where it is, so they become the first layer (:class:`Preparation`) and every method works on the
-pad's pixels directly. Only Grad-CAM, which lives on a late layer's grid, is enlarged instead.
+pad's pixels directly. Only Grad-CAM, which has a late layer's resolution, is enlarged instead.
 
-The model is copied for every call: Captum hangs hooks into it, and the original is shared by all visitors.
+The model is copied for every call: Captum registers hooks in it, and the original is shared by all visitors.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _gradient(model: nn.Module, picture: Tensor, black: Tensor, target: int, pro
 def _integrated(model: nn.Module, picture: Tensor, black: Tensor, target: int, progress: Progress) -> Tensor:
     from captum.attr import IntegratedGradients
 
-    counted = _Counted(model, IG_STEPS, progress)
+    counted = _ProgressModel(model, IG_STEPS, progress)
     return IntegratedGradients(counted, multiply_by_inputs=True).attribute(
         picture, black, target=target, n_steps=IG_STEPS, internal_batch_size=8
     )
@@ -166,7 +166,7 @@ def _occlusion(model: nn.Module, picture: Tensor, black: Tensor, target: int, pr
     side = [max(1, round(length * _PATCH)) for length in (height, width)]
     stride = [max(1, round(length / 28)) for length in (height, width)]
     rows, columns = (-(-(n - s) // t) + 1 for n, s, t in zip((height, width), side, stride, strict=True))
-    counted = _Counted(model, rows * columns, progress)
+    counted = _ProgressModel(model, rows * columns, progress)
     with torch.no_grad():
         return Occlusion(counted).attribute(
             picture, (channels, *side), (channels, *stride), black, target, perturbations_per_eval=_BATCH
@@ -181,7 +181,7 @@ _METHODS: dict[str, Callable[[nn.Module, Tensor, Tensor, int, Progress], Tensor]
 }
 
 
-class _Counted(nn.Module):
+class _ProgressModel(nn.Module):
     """A model that tells how many of its expected pictures it has seen."""
 
     def __init__(self, model: nn.Module, expected: int, progress: Progress) -> None:
