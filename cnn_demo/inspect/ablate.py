@@ -15,7 +15,7 @@ from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.datasets.splits import Split
 from cnn_demo.inspect.architecture import response
 from cnn_demo.inspect.capture import Captured, Node, capture
-from cnn_demo.inspect.patches import quick_batch
+from cnn_demo.inspect.patches import normalize_channels_last
 
 SAMPLES = 2000
 _BATCH = 250
@@ -128,7 +128,7 @@ class Ablation:
             return self._run(maps, image, self._mask(off), {})
 
     def _batch(self, start: int) -> Tensor:
-        return quick_batch(self._images[start : start + _BATCH].to(self._device), self._spec)
+        return normalize_channels_last(self._images[start : start + _BATCH].to(self._device), self._spec)
 
     def _mask(self, off: Iterable[int]) -> Tensor:
         mask = torch.ones(self.channels, device=self._device)

@@ -100,7 +100,7 @@ def channel_statistics(
         convs = [name for name, node in maps.nodes.items() if node.op == "conv2d"] if layers is None else list(layers)
         if unknown := [name for name in convs if name not in maps.nodes]:
             raise KeyError(f"no layer named {unknown[0]!r}; there are: {', '.join(maps.nodes)}")
-        tallies = {name: _Tally(maps, name, len(spec.classes), device) for name in convs}
+        tallies = {name: _RunningBest(maps, name, len(spec.classes), device) for name in convs}
         until = max((tally.response for tally in tallies.values()), key=list(maps.nodes).index)
         largest = max(int(np.prod(node.shape[1:])) for node in maps.nodes.values()) * 4
         batch = max(16, min(512, _BATCH_BYTES // largest))
@@ -108,14 +108,14 @@ def channel_statistics(
             part = slice(start, min(start + batch, n))
             labels, chosen = split.labels[part].to(device), sample[part].to(device)
             watch = {t.response: t.watcher(start, labels, chosen) for t in tallies.values()}
-            maps(quick_batch(split.images[part].to(device), spec), watch=watch, until=until)
+            maps(normalize_channels_last(split.images[part].to(device), spec), watch=watch, until=until)
             if progress is not None:
                 progress(part.stop, n)
     counts = torch.bincount(split.labels, minlength=len(spec.classes)).clamp(min=1)
     return PatchIndex({name: tally.result(counts) for name, tally in tallies.items()}, n, int(sample.sum()))
 
 
-def quick_batch(images: Tensor, spec: DatasetSpec) -> Tensor:
+def normalize_channels_last(images: Tensor, spec: DatasetSpec) -> Tensor:
     """Normalized images in channels-last order, with which convolution and pooling on a CPU take half the time.
 
     Args:
@@ -127,7 +127,7 @@ def quick_batch(images: Tensor, spec: DatasetSpec) -> Tensor:
     return torch.empty_like(ready, memory_format=torch.channels_last).copy_(ready)
 
 
-class _Tally:
+class _RunningBest:
     """Running best of one layer: memory does not grow with the data set."""
 
     def __init__(self, maps: Captured, layer: str, classes: int, device: torch.device) -> None:

@@ -16,7 +16,7 @@ from cnn_demo.inspect.architecture import Layer, describe, response
 from cnn_demo.inspect.capture import Captured, Node, capture
 from cnn_demo.inspect.influence import influence, order
 from cnn_demo.inspect.receptive import window_settings
-from cnn_demo.plots.tiles import DIVERGING, SEQUENTIAL, Colors, Scale, limits, table
+from cnn_demo.plots.tiles import DIVERGING, SEQUENTIAL, Colors, Scale, color_limits, color_table
 
 EXACT_VALUES = 600_000  # as many values are sent as float32; where there are more, each is sent as one byte
 
@@ -178,7 +178,7 @@ def pack_scene(scene: Scene, options: ViewOptions, **more: Any) -> bytes:
         "exact": exact,
         "image": arrays.add(scene.image),
         "image_shape": scene.image.shape,
-        "tables": {"sequential": arrays.add(table(SEQUENTIAL)), "diverging": arrays.add(table(DIVERGING))},
+        "tables": {"sequential": arrays.add(color_table(SEQUENTIAL)), "diverging": arrays.add(color_table(DIVERGING))},
         **more,
     }
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
@@ -257,7 +257,7 @@ def _describe_window(node: Node) -> dict[str, Any]:
 def _describe_display(scene: Scene, layer: Layer, options: ViewOptions) -> dict[str, Any]:
     values = scene.values(layer.name)
     colors = choose_colors(layer)
-    ends = limits(values, colors, options.scale)
+    ends = color_limits(values, colors, options.scale)
     order = options.orders.get(layer.name)
     dead = options.dead.get(layer.name)
     return {

@@ -54,7 +54,7 @@ class Panel:
     log: bool = False
 
 
-def curves(
+def draw_curves(
     title: str, xlabel: str, panels: Sequence[Panel], marks: Sequence[tuple[float, str]] = (), width: float = 10
 ) -> Figure:
     """Panels side by side over one kind of axis, fit for a slide.
@@ -66,7 +66,7 @@ def curves(
         marks: (x, text) of dashed vertical lines, the changes of the learning rate.
         width: of the figure in inches; its height follows.
     """
-    with mpl.rc_context({"font.family": _installed(FONTS), "svg.fonttype": "none", "axes.unicode_minus": False}):
+    with mpl.rc_context({"font.family": _list_installed(FONTS), "svg.fonttype": "none", "axes.unicode_minus": False}):
         figure = Figure(figsize=(width, width * 0.42), dpi=160, layout="constrained")
         figure.suptitle(title, fontsize=13)
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
@@ -111,12 +111,12 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
         kind: "png", "svg" or "pdf".
     """
     buffer = io.BytesIO()
-    with mpl.rc_context({"font.family": _installed(FONTS), "svg.fonttype": "path", "axes.unicode_minus": False}):
+    with mpl.rc_context({"font.family": _list_installed(FONTS), "svg.fonttype": "path", "axes.unicode_minus": False}):
         figure.savefig(buffer, format=kind)
     return buffer.getvalue()
 
 
-def _installed(names: Sequence[str]) -> list[str]:
+def _list_installed(names: Sequence[str]) -> list[str]:
     """The names this machine has, so that matplotlib does not warn of the others."""
     from matplotlib.font_manager import fontManager
 
@@ -124,7 +124,7 @@ def _installed(names: Sequence[str]) -> list[str]:
     return [name for name in names if name in have]
 
 
-def feature_maps(title: str, tiles: Tiles, colors: str, value: str, note: str = "", width: float = 10) -> Figure:
+def draw_feature_maps(title: str, tiles: Tiles, colors: str, value: str, note: str = "", width: float = 10) -> Figure:
     """All channels of one layer in one picture, numbered, with a color bar; fit for a slide.
 
     Args:
@@ -136,7 +136,7 @@ def feature_maps(title: str, tiles: Tiles, colors: str, value: str, note: str = 
         width: of the figure in inches; its height follows.
     """
     height, across = tiles.picture.shape[:2]
-    with mpl.rc_context({"font.family": _installed(FONTS), "svg.fonttype": "none", "axes.unicode_minus": False}):
+    with mpl.rc_context({"font.family": _list_installed(FONTS), "svg.fonttype": "none", "axes.unicode_minus": False}):
         figure = Figure(figsize=(width, max(2.2, width * 0.88 * height / across + 0.9)), dpi=160, layout="constrained")
         axes = figure.subplots()
         axes.imshow(tiles.picture, interpolation="nearest")

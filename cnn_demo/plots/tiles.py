@@ -14,7 +14,7 @@ Scale = Literal["layer", "channel"]
 
 SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
 _GAP = 1
-_PAPER = (128, 128, 128)
+_BACKGROUND = (128, 128, 128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Tiles:
         return self.picture.repeat(self.zoom, 0).repeat(self.zoom, 1)
 
 
-def tile(
+def tile_maps(
     maps: np.ndarray,
     *,
     colors: Colors = "sequential",
@@ -71,30 +71,30 @@ def tile(
     maps = np.asarray(maps, np.float32)
     order = np.arange(len(maps)) if order is None else np.asarray(order)
     shown = maps[order]
-    ends = limits(shown, colors, scale)
-    pixels = color(shown, ends[:, None, None, :], colors)
-    return _arranged(pixels, order, ends, width, largest)
+    ends = color_limits(shown, colors, scale)
+    pixels = color_values(shown, ends[:, None, None, :], colors)
+    return _arrange(pixels, order, ends, width, largest)
 
 
-def tile_color(kernels: np.ndarray, *, width: int = 1000, largest: int = 12) -> Tiles:
+def tile_color_kernels(kernels: np.ndarray, *, width: int = 1000, largest: int = 12) -> Tiles:
     """Kernels that read red, green and blue, each as one small color picture; gray is zero.
 
     Args:
         kernels: ``(O, 3, h, w)``.
-        width, largest: as for :func:`tile`.
+        width, largest: as for :func:`tile_maps`.
     """
     limit = float(np.abs(kernels).max()) or 1.0
     pixels = ((kernels / limit * 0.5 + 0.5) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)  # (O, h, w, 3)
     ends = np.tile(np.array([-limit, limit], np.float32), (len(kernels), 1))
-    return _arranged(pixels, np.arange(len(kernels)), ends, width, largest)
+    return _arrange(pixels, np.arange(len(kernels)), ends, width, largest)
 
 
-def _arranged(pixels: np.ndarray, order: np.ndarray, ends: np.ndarray, width: int, largest: int) -> Tiles:
+def _arrange(pixels: np.ndarray, order: np.ndarray, ends: np.ndarray, width: int, largest: int) -> Tiles:
     """Tiles ``(N, h, w, 3)`` uint8 in rows and columns."""
     count, h, w = pixels.shape[:3]
-    columns = _columns(count, h, w)
+    columns = _count_columns(count, h, w)
     rows = -(-count // columns)
-    padded = np.full((rows * columns, h + _GAP, w + _GAP, 3), _PAPER, np.uint8)
+    padded = np.full((rows * columns, h + _GAP, w + _GAP, 3), _BACKGROUND, np.uint8)
     padded[:count, :h, :w] = pixels
     # (rows, columns, h, w, 3) -> (rows, h, columns, w, 3): neighbors in a row of tiles come to lie side by side
     grid = padded.reshape(rows, columns, h + _GAP, w + _GAP, 3).swapaxes(1, 2)
@@ -103,7 +103,7 @@ def _arranged(pixels: np.ndarray, order: np.ndarray, ends: np.ndarray, width: in
     return Tiles(np.ascontiguousarray(picture), zoom, columns, rows, (h, w), order, ends)
 
 
-def limits(maps: np.ndarray, colors: Colors, scale: Scale) -> np.ndarray:
+def color_limits(maps: np.ndarray, colors: Colors, scale: Scale) -> np.ndarray:
     """The ends of the color scale for each of ``(C, H, W)`` maps: ``(C, 2)`` float32."""
     axes = (0, 1, 2) if scale == "layer" else (1, 2)
     if maps.size == 0:
@@ -118,7 +118,7 @@ def limits(maps: np.ndarray, colors: Colors, scale: Scale) -> np.ndarray:
     return np.broadcast_to(np.stack([low, high], -1), (len(maps), 2)).astype(np.float32)
 
 
-def color(values: np.ndarray, ends: np.ndarray, colors: Colors) -> np.ndarray:
+def color_values(values: np.ndarray, ends: np.ndarray, colors: Colors) -> np.ndarray:
     """Values to colors: ``(...)`` and ends ``(..., 2)`` to ``(..., 3)`` uint8."""
     low, high = ends[..., 0], ends[..., 1]
     span = np.where(high > low, high - low, 1)
@@ -126,22 +126,22 @@ def color(values: np.ndarray, ends: np.ndarray, colors: Colors) -> np.ndarray:
     zero = 0.5 if colors == "diverging" else 0.0
     share = np.where(high > low, (values - low) / span, zero)
     index = np.clip(np.nan_to_num(share) * 255 + 0.5, 0, 255).astype(np.uint8)
-    rgb = table(DIVERGING if colors == "diverging" else SEQUENTIAL)[index]
+    rgb = color_table(DIVERGING if colors == "diverging" else SEQUENTIAL)[index]
     missing = np.isnan(values)
     if missing.any():
-        rgb[missing] = _PAPER
+        rgb[missing] = _BACKGROUND
     return rgb
 
 
 @lru_cache(maxsize=4)
-def table(name: str) -> np.ndarray:
+def color_table(name: str) -> np.ndarray:
     """A color map of matplotlib as ``(256, 3)`` uint8."""
     from matplotlib import colormaps
 
     return (colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 
-def _columns(count: int, h: int, w: int) -> int:
+def _count_columns(count: int, h: int, w: int) -> int:
     """Across: a power of two for the usual channel numbers, wider than high."""
     best = max(1, round((count * 2.2 * (h + _GAP) / (w + _GAP)) ** 0.5))
     power = 2 ** round(math.log2(best))

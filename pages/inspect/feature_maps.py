@@ -32,7 +32,7 @@ def explore() -> None:
     if network is None or image is None:
         return
     image = pictures.show_motion(image)
-    scenes.show_scene(network, image, channel.known(network))
+    scenes.show_scene(network, image, channel.load_known_statistics(network))
     layout.section(_("What a channel has learnt"))
     study_channel(network, image)
 
@@ -43,15 +43,15 @@ def study_channel(network: LoadedModel, image: np.ndarray) -> None:
     layer, number = channel.choose_channel(scene)
     left, middle, right = st.columns([2, 3, 3], gap="large")
     with left:
-        channel.kernel(scene, layer, number)
+        channel.show_kernel(scene, layer, number)
         channel.show_activation_maximization(network, scene, layer, number)
     with right:
         switches.show_switches(network, scene, layer, number)
     with middle:
-        found = channel.search(network, scene)
+        found = channel.search_statistics(network, scene)
         if found is not None:
-            channel.patches(network, layer, number, found)
-            channel.by_class(network, layer, number, found)
+            channel.show_patches(network, layer, number, found)
+            channel.show_class_means(network, layer, number, found)
 
 
 explore()

@@ -31,7 +31,7 @@ Open = Callable[..., AppTest]
 def small_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three hundred images instead of ten thousand; one thread, as in the unit tests."""
     part = load_dataset("mnist-mini").test.take(torch.arange(300))
-    monkeypatch.setattr(channel, "_whole", lambda name: part)
+    monkeypatch.setattr(channel, "_both_splits", lambda name: part)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: "/nonexistent")
     torch.set_num_threads(1)
 

@@ -11,7 +11,7 @@ import streamlit as st
 from cnn_demo.plots.palette import MARK_COLOR, TEST_COLOR, TRAIN_COLOR, VAL_COLOR
 from cnn_demo.plots.png import data_url
 from cnn_demo.prediction.wording import percent
-from cnn_demo.ui.components.sliders import Slider, live, within
+from cnn_demo.ui.components.sliders import Slider, clamp_values, show_live_sliders
 from cnn_demo.ui.draw.pad import Picture
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.draw.why import select_answer
@@ -72,8 +72,8 @@ def _sliders() -> dict[str, float]:
     def moved() -> None:
         st.session_state[_VALUES] = st.session_state[_KEY]["values"]
 
-    values = within(table, st.session_state.get(_VALUES))
-    live(table, values, _("As it was"), _KEY, moved)
+    values = clamp_values(table, st.session_state.get(_VALUES))
+    show_live_sliders(table, values, _("As it was"), _KEY, moved)
     return values
 
 

@@ -212,13 +212,13 @@ def overlay(values: NDArray[np.float32], picture: NDArray[np.float32]) -> NDArra
 
     The colors end at the 99.5th percentile of the absolute values, so that one pixel does not bleach the rest.
     """
-    from cnn_demo.plots.tiles import color
+    from cnn_demo.plots.tiles import color_values
 
     gray = picture if picture.ndim == 2 else picture.mean(axis=2)
     down, across = (max(1, g // v) for g, v in zip(gray.shape, values.shape, strict=True))
     values = values.repeat(down, 0).repeat(across, 1)
     end = float(np.percentile(np.abs(values), 99.5)) or float(np.abs(values).max()) or 1.0
     ends = np.broadcast_to(np.array([-end, end], np.float32), (*values.shape, 2))
-    rgb = color(values, ends, "diverging").astype(np.float32)
+    rgb = color_values(values, ends, "diverging").astype(np.float32)
     fits = gray[: values.shape[0], : values.shape[1]]
     return (rgb * (1 - 0.28 * np.clip(fits, 0, 1))[:, :, None]).round().astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What one channel has learnt: its kernel, the patches that excite it, the classes it fires for, the image it likes."""
+"""What one channel has learnt: its kernel, the patches and classes that excite it, the image that excites it most."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LAYER, _CHANNEL, _GOAL, _SEED, _BEST_IMAGE = "maps:layer", "maps:channel", "maps:goal", "maps:seed", "maps:maximized"
 _STYLE = "<style>[class*='st-key-maps-'] img { image-rendering: pixelated; border-radius: 2px; }</style>"
-_PATIENCE = 2e11  # multiply-adds for which nobody is asked: some ten seconds on two cores
+_ASK_FROM = 2e11  # multiply-adds for which nobody is asked: some ten seconds on two cores
 
 
 def choose_channel(scene: Scene) -> tuple[Layer, int]:
@@ -53,7 +53,7 @@ def _conv_behind(scene: Scene, name: str) -> str | None:
     return layer.name
 
 
-def known(network: LoadedModel) -> PatchIndex | None:
+def load_known_statistics(network: LoadedModel) -> PatchIndex | None:
     """What was found out about this checkpoint's channels earlier, by anybody."""
     if network.photo is not None:
         return None
@@ -86,19 +86,19 @@ def _file(network: LoadedModel) -> Path:
     return network.folder / "channels" / _name(network, network.key, network.spec.name, n)
 
 
-def search(network: LoadedModel, scene: Scene) -> PatchIndex | None:
+def search_statistics(network: LoadedModel, scene: Scene) -> PatchIndex | None:
     """Go through the whole data set once a checkpoint, under the heading of the patches; asks where that is long."""
     if network.photo is not None:
         return None
     scenes.show_block_heading(_("What excites it most"))
-    found = known(network)
+    found = load_known_statistics(network)
     if found is not None:
         return found
     from cnn_demo.datasets.download import DatasetUnavailable
 
     n = network.spec.train_size + network.spec.test_size
     try:
-        whole = _whole(network.spec.name)
+        whole = _both_splits(network.spec.name)
     except DatasetUnavailable:
         st.info(
             _("The data set {name} is not on this machine, so its patches cannot be searched.").format(
@@ -108,7 +108,7 @@ def search(network: LoadedModel, scene: Scene) -> PatchIndex | None:
         return None
     work = n * sum(layer.multiply_adds for layer in scene.layers)
     label = _("Search all {n} images").format(n=f"{n:,}")
-    if work > _PATIENCE and not st.button(
+    if work > _ASK_FROM and not st.button(
         label,
         icon=":material/search:",
         help=_("Finds what excites every channel most in {dataset}. Takes some {time}; done once a checkpoint.").format(
@@ -135,11 +135,11 @@ def search(network: LoadedModel, scene: Scene) -> PatchIndex | None:
     except OSError as error:
         st.caption(_("The result cannot be kept: {reason}").format(reason=str(error)))
         return found
-    return known(network)
+    return load_known_statistics(network)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def _whole(name: str) -> Any:
+def _both_splits(name: str) -> Any:
     """Both splits of a data set, one behind the other."""
     import torch
 
@@ -150,9 +150,9 @@ def _whole(name: str) -> Any:
     return Split(torch.cat([data.train.images, data.test.images]), torch.cat([data.train.labels, data.test.labels]))
 
 
-def kernel(scene: Scene, layer: Layer, channel: int) -> None:
+def show_kernel(scene: Scene, layer: Layer, channel: int) -> None:
     """The grid of a kernel's slices, for one output channel; of the first layer all kernels as pictures, too."""
-    from cnn_demo.plots.tiles import tile, tile_color
+    from cnn_demo.plots.tiles import tile_color_kernels, tile_maps
 
     weight = scene.maps.nodes[layer.name].settings["weight"].detach().numpy()  # (O, I / groups, kh, kw)
     size = " × ".join(map(str, weight.shape[2:]))
@@ -161,9 +161,9 @@ def kernel(scene: Scene, layer: Layer, channel: int) -> None:
     with st.container(key="maps-kernel"):
         if layer.inputs == ("input",) and weight.shape[1] in (1, 3):
             every = (
-                tile_color(weight, width=264)
+                tile_color_kernels(weight, width=264)
                 if weight.shape[1] == 3
-                else tile(weight[:, 0], colors="diverging", width=264)
+                else tile_maps(weight[:, 0], colors="diverging", width=264)
             )
             st.image(every.enlarged, caption=_("All {n} kernels of {layer}").format(n=len(weight), layer=layer.name))
         one = weight[channel]
@@ -173,11 +173,11 @@ def kernel(scene: Scene, layer: Layer, channel: int) -> None:
             else _("Channel {channel}: {size}")
         ).format(channel=channel, n=len(one), size=size)
         scale = _("red above zero, blue below, white is zero; ±{limit}").format(limit=f"{np.abs(one).max():.3g}")
-        picture = tile(one, colors="diverging", width=264, largest=44)
+        picture = tile_maps(one, colors="diverging", width=264, largest=44)
         st.image(picture.enlarged, caption=f"{words}; {scale}")
 
 
-def patches(network: LoadedModel, layer: Layer, channel: int, found: PatchIndex) -> None:
+def show_patches(network: LoadedModel, layer: Layer, channel: int, found: PatchIndex) -> None:
     """The nine patches, with label and activation."""
     from cnn_demo.inspect.patches import crop
 
@@ -188,7 +188,7 @@ def patches(network: LoadedModel, layer: Layer, channel: int, found: PatchIndex)
                 layer=part.response, n=f"{found.sample:,}"
             )
         )
-    whole = _whole(network.spec.name)
+    whole = _both_splits(network.spec.name)
     with st.container(horizontal=True, gap="small", key="maps-patches"):
         for k in range(part.images.shape[1]):
             number = int(part.images[channel, k])
@@ -212,7 +212,7 @@ def _patch_picture(patch: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.pad(large, ((2, 2), (2, 2), (0, 0)), constant_values=128)
 
 
-def by_class(network: LoadedModel, layer: Layer, channel: int, found: PatchIndex) -> None:
+def show_class_means(network: LoadedModel, layer: Layer, channel: int, found: PatchIndex) -> None:
     """Mean activation by class as bars."""
     part = found.layers[layer.name]
     classes = scenes.class_names(network)

@@ -66,18 +66,18 @@ def draw_layer(scene: Scene, options: ViewOptions, name: str, kind: str, code: s
     """
     from cnn_demo.inspect.scene import choose_colors
     from cnn_demo.plots import figures as plots
-    from cnn_demo.plots.tiles import DIVERGING, SEQUENTIAL, tile
+    from cnn_demo.plots.tiles import DIVERGING, SEQUENTIAL, tile_maps
 
     layer = scene.layer(name)
     colors = choose_colors(layer)
-    tiles = tile(scene.values(name), colors=colors, scale=options.scale, order=options.orders.get(name))
+    tiles = tile_maps(scene.values(name), colors=colors, scale=options.scale, order=options.orders.get(name))
     with i18n.use(code):
         title = _("{layer}: {n} maps of {height} × {width}").format(
             layer=name, n=layer.channels, height=(*layer.shape, 1, 1)[1], width=(*layer.shape, 1, 1)[2]
         )
         note = "" if options.scale == "layer" else _("each channel from its own smallest to its own largest value")
         color_map = DIVERGING if colors == "diverging" else SEQUENTIAL
-        return plots.figure_bytes(plots.feature_maps(title, tiles, color_map, _("Value"), note), kind)
+        return plots.figure_bytes(plots.draw_feature_maps(title, tiles, color_map, _("Value"), note), kind)
 
 
 def save_arrays(scene: Scene) -> bytes:

@@ -196,12 +196,12 @@ def _pack(network: LoadedModel, scene: Scene, options: ViewOptions) -> bytes:
 
 def _show_arithmetic(network: LoadedModel, scene: Scene) -> None:
     from cnn_demo.inspect.trace import trace_unit
-    from cnn_demo.plots.tiles import DIVERGING, table
+    from cnn_demo.plots.tiles import DIVERGING, color_table
 
     pin, trace = pinned_unit(scene), None
     if pin is not None:
         trace = trace_unit(scene.maps, **pin).plain() | {"features": not scene.layer(pin["layer"]).spatial}
-    colors = table(DIVERGING).tolist()
+    colors = color_table(DIVERGING).tolist()
     explorer.show_arithmetic(trace, colors, class_names(network), "maps:arithmetic", lambda: st.rerun(CHANNEL))
 
 

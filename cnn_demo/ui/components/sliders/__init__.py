@@ -1,4 +1,4 @@
-"""Sliders that speak while they are dragged.
+"""Sliders that report while they are dragged.
 
 Streamlit's own slider reports its value on release. These report it at every move, but never before the page has
 answered the move before: a slow server is asked less often, not flooded.
@@ -42,7 +42,7 @@ class Slider:
     rest: float
 
 
-def live(
+def show_live_sliders(
     sliders: Sequence[Slider], values: dict[str, float], reset: str, key: str, on_move: Callable[[], None]
 ) -> None:
     """Show sliders and a button that puts all of them to rest.
@@ -58,8 +58,8 @@ def live(
     _sliders(data=data, key=key, default={"values": None}, on_values_change=on_move)
 
 
-def within(sliders: Sequence[Slider], values: object) -> dict[str, float]:
-    """What a browser sent, made safe: each slider's value within its ends; at rest where there is none."""
+def clamp_values(sliders: Sequence[Slider], values: object) -> dict[str, float]:
+    """Check what a browser sent: each slider's value within its ends; at rest where there is none."""
     sent = values if isinstance(values, dict) else {}
     found = {}
     for slider in sliders:
