@@ -6,13 +6,15 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import psutil
 
 from cnn_demo.datasets.specs import get_spec
-from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
+
+if TYPE_CHECKING:
+    from cnn_demo.runs.store import Store
 
 # Multiply-adds of the forward pass that one CPU core trains through in a second: the ``cnn`` at batch 128 reached
 # 3,200 samples/s on two cores of an AMD EPYC with torch 2.14.1. Other models and processors differ by a factor of a
@@ -61,19 +63,19 @@ def _facts() -> dict[str, dict[str, dict[str, int]]]:
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
-def estimate(config: TrainConfig, store: Store | None = None) -> Estimate:
+def estimate(config: TrainConfig, store: Store) -> Estimate:
     """Parameters and time of a run.
 
     Args:
         config: what would be trained.
-        store: where the speeds of earlier runs are remembered; by default the store of this machine.
+        store: where the speeds of earlier runs are remembered.
 
     Raises:
         KeyError: no such data set.
     """
     spec = get_spec(config.dataset)
     facts = _facts().get(config.model, {}).get(f"{spec.channels}x{spec.size}x{len(spec.classes)}", {})
-    speed = (store or Store()).find_speed(speed_key(config), "" if config.device == "auto" else config.device)
+    speed = store.find_speed(speed_key(config), "" if config.device == "auto" else config.device)
     basis: Literal["measured", "rough"] = "measured" if speed else "rough"
     if speed is None and facts and config.device in ("auto", "cpu"):
         speed = (psutil.cpu_count(logical=False) or 1) * _MULTIPLY_ADDS_A_CORE / facts["multiply_adds"]

@@ -14,13 +14,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from cnn_demo.runs.records import Run, StoreUnavailable
-from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
+
+if TYPE_CHECKING:
+    from cnn_demo.runs.store import Store
 
 # A worker that has not shown itself after this long will not come any more.
 _GRACE_SECONDS = 20.0

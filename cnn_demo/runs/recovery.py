@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnn_demo.runs.records import Checkpoint, Run
-from cnn_demo.runs.store import Store
 
 if TYPE_CHECKING:
+    from cnn_demo.runs.store import Store
     from cnn_demo.training.events import Snapshot
 
 EARLIER = "earlier-"  # begins the name of a folder with what was set aside, in the folder of the run

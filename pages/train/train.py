@@ -10,10 +10,6 @@ from cnn_demo.ui.shared.markup import escape
 from cnn_demo.ui.shared.store import get_store
 from cnn_demo.ui.train import form, run_list, run_view
 
-store = get_store()
-launcher.warm(store)  # a worker that imports torch while the visitor reads the form
-chosen = state.get("run")
-
 layout.page_header(
     _("Train"),
     _("Launch a run, watch its loss fall, come back any time: training goes on when this page is closed."),
@@ -22,6 +18,9 @@ layout.page_header(
         "and start by themselves. The address of this page names the run you look at, so it can be sent to somebody."
     ),
 )
+store = get_store()
+launcher.warm(store)  # a worker that imports torch while the visitor reads the form
+chosen = state.get("run")
 main, side = st.columns([7, 2], gap="large")
 with side:
     run_list.show_run_list(store, chosen)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from cnn_demo.runs.store import Store
+if TYPE_CHECKING:
+    from cnn_demo.runs.store import Store
 
 
 def get_store() -> Store:
@@ -16,4 +18,6 @@ def get_store() -> Store:
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _open(home: str) -> Store:  # keyed by the folder, so that a test's store is its own
+    from cnn_demo.runs.store import Store  # with SQLAlchemy 0.15 s of processor time: a heading need not wait for it
+
     return Store()

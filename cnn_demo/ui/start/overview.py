@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import streamlit as st
 
 from cnn_demo.prediction.shipped import read_shipped_test
 from cnn_demo.runs.records import Run
-from cnn_demo.runs.store import Store
 from cnn_demo.ui.shared import machine, names, navigation
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import escape
+
+if TYPE_CHECKING:
+    from cnn_demo.runs.store import Store
 
 SHOWN_RUNS = 6
 TRAIN_PAGE = "pages/train/train.py"

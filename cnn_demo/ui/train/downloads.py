@@ -6,13 +6,16 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from cnn_demo.runs.records import Run
-from cnn_demo.runs.store import Store
 from cnn_demo.ui.shared import charts, i18n
 from cnn_demo.ui.shared.i18n import _
+
+if TYPE_CHECKING:
+    from cnn_demo.runs.store import Store
 
 _POINTS = 1000
 _WEIGHTS = "weights.safetensors"

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from cnn_demo.datasets.files import is_available
 from cnn_demo.locales import N_
 from cnn_demo.runs.estimate import estimate
-from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import SETTINGS, ConfigError, TrainConfig, list_settings
 from cnn_demo.settings.description import Group, Setting
 from cnn_demo.settings.presets import PRESETS
 from cnn_demo.ui.shared import launching, machine, names, state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.train.widgets import prepare_setting, show_setting
+
+if TYPE_CHECKING:
+    from cnn_demo.runs.store import Store
 
 # Settings that the form does not show and that "use these settings" carries along; a secret is not among them.
 CARRIED = tuple(

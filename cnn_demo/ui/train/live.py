@@ -7,16 +7,18 @@ on the metrics is built once a version for all viewers together.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from cnn_demo.runs import launcher
 from cnn_demo.runs.records import EpochRow, Run, RunNotFound, RunState
-from cnn_demo.runs.store import Store
 from cnn_demo.ui.shared import charts, i18n, names
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import figure_row, table
+
+if TYPE_CHECKING:
+    from cnn_demo.runs.store import Store
 
 POINTS = 500
 SHOWN_EPOCHS = 20

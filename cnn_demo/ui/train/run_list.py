@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from cnn_demo.runs.records import Run
-from cnn_demo.runs.store import Store
 from cnn_demo.ui.shared import names, state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import escape
+
+if TYPE_CHECKING:
+    from cnn_demo.runs.store import Store
 
 PAGE = 12
 _SHOWN = "runs:shown"

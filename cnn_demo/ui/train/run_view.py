@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from cnn_demo.runs import launcher, recovery
 from cnn_demo.runs.records import Run, RunBusy, RunNotFound, RunNotResumable, RunState
-from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.settings.summary import list_told
 from cnn_demo.ui.shared import launching, names, state
@@ -17,6 +16,9 @@ from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import escape
 from cnn_demo.ui.shared.store import get_store
 from cnn_demo.ui.train import downloads, form, live, run_errors
+
+if TYPE_CHECKING:
+    from cnn_demo.runs.store import Store
 
 _NOTICE = "run:notice"
 
