@@ -6,6 +6,7 @@ become of the other run or of the collection since.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,38 +71,39 @@ def load_origin(store: Store, init: str) -> LoadedModel:
         raise ConfigError("init", init, N_("a run that is still here")) from error
 
 
-def prepare(store: Store, run: Run, data: Dataset, *, fresh: bool) -> tuple[dict[str, Tensor] | None, Split | None]:
-    """What :func:`cnn_demo.training.fit` needs as ``initial_weights`` and ``extra_samples``.
+def prepare_fine_tuning(
+    store: Store, run: Run, data: Dataset, *, fresh: bool
+) -> tuple[dict[str, Tensor] | None, Split | None]:
+    """What :func:`cnn_demo.training.loop.fit` needs as ``initial_weights`` and ``extra_samples``.
 
     Args:
         store: the run store.
         run: the run that starts or goes on.
         data: its data set.
-        fresh: it starts from step 0; else the weights come from a checkpoint of its own, and ``start`` is None.
+        fresh: it starts from step 0; else the weights come from a checkpoint of its own, and none are given here.
 
     Raises:
         ConfigError: the run or the collection that is named is not here, or does not fit.
         CheckpointUnreadable: the first weights cannot be read.
     """
     config = run.config
-    more = _drawings(store, run, data) if config.collection else None
+    drawings = _load_drawings(store, run, data) if config.collection else None
     if not config.init or not fresh:
-        return None, more
+        return None, drawings
     origin = load_origin(store, config.init)
     if origin.config.model != config.model:
-        raise ConfigError(
-            "model", config.model, N_("{model}, as in {init}"), model=origin.config.model, init=config.init
-        )
+        as_in = {"model": origin.config.model, "init": config.init}
+        raise ConfigError("model", config.model, N_("{model}, as in {init}"), **as_in)
     if (origin.spec.classes, origin.spec.size) != (data.spec.classes, data.spec.size):
-        raise ConfigError(
-            "dataset", config.dataset, N_("one with the classes of {dataset}"), dataset=origin.config.dataset
-        )
-    _measure_before(store.folder(run.id), origin, data, more)
-    return origin.model.state_dict(), more
+        message = N_("one with the classes of {dataset}")
+        raise ConfigError("dataset", config.dataset, message, dataset=origin.config.dataset)
+    _measure_before(store.folder(run.id), origin, data, drawings)
+    return origin.model.state_dict(), drawings
 
 
-def _drawings(store: Store, run: Run, data: Dataset) -> Split:
-    from safetensors.torch import load_file, save_file
+def _load_drawings(store: Store, run: Run, data: Dataset) -> Split:
+    """The drawings of a run's collection, as they were when the run first started."""
+    from safetensors.torch import load_file, save
 
     from cnn_demo.datasets.splits import Split
     from cnn_demo.runs.collection import Collection
@@ -112,23 +114,23 @@ def _drawings(store: Store, run: Run, data: Dataset) -> Split:
         if not len(split):
             raise ConfigError("collection", HIDDEN, N_("a collection with drawings for this data set"))
         draft = path.with_suffix(".draft")
-        save_file({"images": split.images.contiguous(), "labels": split.labels}, draft)
+        draft.write_bytes(save({"images": split.images.contiguous(), "labels": split.labels}))
         draft.replace(path)
     kept = load_file(path)
     return Split(kept["images"], kept["labels"])
 
 
-def _measure_before(folder: Path, origin: LoadedModel, data: Dataset, more: Split | None) -> None:
+def _measure_before(folder: Path, origin: LoadedModel, data: Dataset, drawings: Split | None) -> None:
     report = BeforeAfter(
         dataset=data.spec.name,
         origin=origin.config.dataset,
         test_before=_score(origin, data.test),
-        drawings_before=_score(origin, more) if more is not None else None,
+        drawings_before=_score(origin, drawings) if drawings is not None else None,
     )
     _write(folder, report)
 
 
-def measure_after(store: Store, run: Run, data: Dataset, more: Split | None) -> None:
+def measure_after(store: Store, run: Run, data: Dataset, drawings: Split | None) -> None:
     """Measure a fine-tuned run as its beginning was measured: what its name stands for once it has ended, the best
     checkpoint by validation, or the newest where nothing was validated. Nothing for other runs.
     """
@@ -138,13 +140,12 @@ def measure_after(store: Store, run: Run, data: Dataset, more: Split | None) -> 
     if before is None:
         return
     now = load_model(ModelRef("run", run.id, "best" if store.best_checkpoint(run.id) else None), store)
-    drawings = _score(now, more) if more is not None else None
-    _write(
-        store.folder(run.id),
-        BeforeAfter(
-            before.dataset, before.origin, before.test_before, before.drawings_before, _score(now, data.test), drawings
-        ),
+    after = dataclasses.replace(
+        before,
+        test_after=_score(now, data.test),
+        drawings_after=_score(now, drawings) if drawings is not None else None,
     )
+    _write(store.folder(run.id), after)
 
 
 def _score(model: LoadedModel, split: Split) -> Score:

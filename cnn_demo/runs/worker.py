@@ -31,7 +31,11 @@ from cnn_demo.settings.config import ConfigError
 from cnn_demo.settings.errors import HIDDEN
 
 if TYPE_CHECKING:
-    from cnn_demo.training.events import Event, Snapshot
+    from cnn_demo.datasets.download import DownloadProgress
+    from cnn_demo.datasets.load import Dataset
+    from cnn_demo.runs.recorder import Recorder
+    from cnn_demo.training.control import Control
+    from cnn_demo.training.events import CheckpointDue, EpochEnd, Event, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -67,54 +71,29 @@ def execute(store: Store, run: Run, on_event: Callable[[Event], None] | None = N
     Returns:
         The run as it ended: finished, stopped or failed. No exception for what can go wrong with a run.
     """
-    from cnn_demo.datasets.download import DatasetUnavailable
     from cnn_demo.runs.recorder import Recorder, RunAbandoned
-    from cnn_demo.training.errors import OutOfMemory, ResumeError, TrainingDiverged
-    from cnn_demo.training.snapshot import CheckpointUnreadable
 
     recorder = Recorder(store, run)
     try:
-        _train(store, run, recorder, on_event)
+        _train(store, recorder, on_event)
     except RunAbandoned:
         log.warning("run %s was declared dead or deleted: this worker ends", run.id)
-    except DatasetUnavailable as error:
-        hint = {"tried": [str(a) for a in error.tried], "folder": str(error.folder), "files": list(error.files)}
-        _fail(store, recorder, "disk_full" if error.reason == "disk_full" else "dataset_unavailable", error, hint)
-    except OutOfMemory as error:
-        _fail(store, recorder, "out_of_memory", error, {"batch_size": error.fits} if error.fits else {})
-    except TrainingDiverged as error:
-        _fail(store, recorder, "diverged", error, {"lr": error.lr / 10})
-    except ConfigError as error:
-        _fail(store, recorder, "config", error, error.to_dict())
-    except recovery.OnlyWeightsLeft as error:
-        left = {recovery.FRESH_STATE: error.checkpoint.step, "epoch": error.checkpoint.epoch}
-        _fail(store, recorder, "checkpoint_unreadable", error, left)
-    except CheckpointUnreadable as error:
-        _fail(store, recorder, "checkpoint_unreadable", error)
-    except ResumeError as error:
-        _fail(store, recorder, "checkpoint_misfit", error)
-    except OSError as error:
-        _fail(store, recorder, _disk_kind(store, run, error), error)
     except Exception as error:
-        _fail(store, recorder, "error", error)
+        _fail(store, recorder, error)
     return store.get(run.id)
 
 
-def _disk_kind(store: Store, run: Run, error: Exception) -> str:
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in str(error):
-        return "disk_full"
-    return "error" if store.folder(run.id).is_dir() else "folder_missing"
-
-
-def _fail(store: Store, recorder: Any, kind: str, error: Exception, hint: dict[str, Any] | None = None) -> None:
+def _fail(store: Store, recorder: Recorder, error: Exception) -> None:
+    run = recorder.run
     detail = "".join(traceback.format_exception(error))
     log.error("%s", detail)
+    kind, hint = _name_failure(store, run, error)
     sentence = (str(error) or type(error).__name__).splitlines()[0]
     if kind == "disk_full" and not hint:
         sentence = f"the disk is full: {store.home} has no room for the next checkpoint"
     elif kind == "folder_missing":
-        sentence = f"the folder of run {recorder.run.id} was deleted while it trained"
-    secret = recorder.run.config.collection  # a key: who knows it can read and delete the drawings
+        sentence = f"the folder of run {run.id} was deleted while it trained"
+    secret = run.config.collection  # a key: who knows it can read and delete the drawings
     if secret:
         sentence, detail = sentence.replace(secret, HIDDEN), detail.replace(secret, HIDDEN)
     try:
@@ -124,51 +103,53 @@ def _fail(store: Store, recorder: Any, kind: str, error: Exception, hint: dict[s
         log.exception("the store cannot be written")
 
 
-def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], None] | None) -> None:
-    from cnn_demo.datasets.download import DownloadProgress
-    from cnn_demo.datasets.load import load_dataset
+def _name_failure(store: Store, run: Run, error: Exception) -> tuple[str, dict[str, Any]]:
+    """The kind of a failure, as a word for programs, and data for a way out."""
+    from cnn_demo.datasets.download import DatasetUnavailable
+    from cnn_demo.training.errors import OutOfMemory, ResumeError, TrainingDiverged
+    from cnn_demo.training.snapshot import CheckpointUnreadable
+
+    match error:
+        case DatasetUnavailable():
+            hint = {"tried": [str(a) for a in error.tried], "folder": str(error.folder), "files": list(error.files)}
+            return "disk_full" if error.reason == "disk_full" else "dataset_unavailable", hint
+        case OutOfMemory():
+            return "out_of_memory", {"batch_size": error.fits} if error.fits else {}
+        case TrainingDiverged():
+            return "diverged", {"lr": run.config.lr / 10}
+        case ConfigError():
+            return "config", error.to_dict()
+        case recovery.OnlyWeightsLeft():
+            left = error.checkpoint
+            return "checkpoint_unreadable", {recovery.FRESH_STATE: left.step, "epoch": left.epoch}
+        case CheckpointUnreadable():
+            return "checkpoint_unreadable", {}
+        case ResumeError():
+            return "checkpoint_misfit", {}
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return "disk_full", {}
+        case OSError() if not store.folder(run.id).is_dir():
+            return "folder_missing", {}
+    return "error", {}
+
+
+def _train(store: Store, recorder: Recorder, on_event: Callable[[Event], None] | None) -> None:
     from cnn_demo.runs import finetune
     from cnn_demo.runs.recorder import StoreControl
-    from cnn_demo.training.events import (
-        CheckpointDue,
-        EpochEnd,
-        Finished,
-        LrChanged,
-        Paused,
-        Progress,
-        Resumed,
-        Started,
-    )
+    from cnn_demo.training.events import EpochEnd, Finished
     from cnn_demo.training.loop import fit
-    from cnn_demo.training.snapshot import checkpoint_name, save_checkpoint
 
-    config = run.config.replace(device=run.device)
+    run = recorder.run
     control = StoreControl(store, run.id)
-    said = 0.0
-
-    def downloading(progress: DownloadProgress) -> None:
-        nonlocal said
-        control.refresh()
-        if control.stopping:
-            raise KeyboardInterrupt
-        if time.monotonic() - said > 0.25:
-            said = time.monotonic()
-            recorder.activity(
-                doing="download", file=progress.file, done=progress.done_bytes, total=progress.total_bytes
-            )
-
-    recorder.activity(doing="load", file=config.dataset)
-    try:
-        data = load_dataset(config.dataset, progress=downloading)
-    except KeyboardInterrupt:
+    data = _load_data(recorder, control)
+    if data is None:
         recorder.end(RunState.STOPPED)
         return
-    snapshot = _go_back(store, run, recorder)
+    snapshot = _go_back(store, recorder)
     plan = recorder.rewind(snapshot)
-    weights, drawings = finetune.prepare(store, run, data, fresh=snapshot is None)
-    last_test: dict[str, Any] = {}
+    weights, drawings = finetune.prepare_fine_tuning(store, run, data, fresh=snapshot is None)
     events = fit(
-        config,
+        run.config.replace(device=run.device),
         dataset=data,
         control=control,
         resume=snapshot,
@@ -176,44 +157,87 @@ def _train(store: Store, run: Run, recorder: Any, on_event: Callable[[Event], No
         extra_samples=drawings,
         lr_plan=plan,
     )
+    last_epoch: EpochEnd | None = None
     for event in events:
-        if isinstance(event, Started):
-            recorder.started(event, versions())
-        elif isinstance(event, Progress):
-            recorder.progress(event)
-        elif isinstance(event, EpochEnd):
-            recorder.epoch_end(event)
-            last_test = {
-                "dataset": config.dataset,
-                "accuracy": event.test.accuracy,
-                "loss": event.test.loss,
-                "n": event.test.n,
-            }
-        elif isinstance(event, CheckpointDue):
-            taken = event.capture()
-            is_epoch = float(event.epoch).is_integer() and event.step > 0
-            extra = {"run_id": run.id, "versions": versions(), "test": last_test if is_epoch else {}}
-            save_checkpoint(store.folder(run.id) / "checkpoints", taken, extra)
-            recorder.checkpoint(event.step, event.epoch, f"checkpoints/{checkpoint_name(event.step)}")
-        elif isinstance(event, Paused):
-            recorder.state(RunState.PAUSED)
-        elif isinstance(event, Resumed):
-            recorder.state(RunState.RUNNING)
-        elif isinstance(event, LrChanged):
-            recorder.mark("lr", event.step, event.epoch, event.lr)
+        if isinstance(event, EpochEnd):
+            last_epoch = event
         elif isinstance(event, Finished):
             finetune.measure_after(store, run, data, drawings)
-            recorder.end(RunState.STOPPED if event.reason == "stopped" else RunState.FINISHED)
+        _record_event(store, recorder, event, last_epoch)
         if on_event:
             on_event(event)
 
 
-def _go_back(store: Store, run: Run, recorder: Any) -> Snapshot | None:
+def _load_data(recorder: Recorder, control: Control) -> Dataset | None:
+    """The data set of a run, fetched where it is not here; None when the run is asked to stop meanwhile."""
+    from cnn_demo.datasets.load import load_dataset
+
+    said = 0.0
+
+    def report(progress: DownloadProgress) -> None:
+        nonlocal said
+        control.refresh()
+        if control.stopping:
+            raise _Stopped
+        if time.monotonic() - said > 0.25:
+            said = time.monotonic()
+            done, total = progress.done_bytes, progress.total_bytes
+            recorder.activity(doing="download", file=progress.file, done=done, total=total)
+
+    name = recorder.run.config.dataset
+    recorder.activity(doing="load", file=name)
+    try:
+        return load_dataset(name, progress=report)
+    except _Stopped:
+        return None
+
+
+class _Stopped(Exception):
+    """The run was asked to stop while its data set was fetched."""
+
+
+def _record_event(store: Store, recorder: Recorder, event: Event, last_epoch: EpochEnd | None) -> None:
+    from cnn_demo.training import events
+
+    match event:
+        case events.Started():
+            recorder.started(event, versions())
+        case events.Progress():
+            recorder.progress(event)
+        case events.EpochEnd():
+            recorder.epoch_end(event)
+        case events.CheckpointDue():
+            _keep_checkpoint(store, recorder, event, last_epoch)
+        case events.Paused():
+            recorder.state(RunState.PAUSED)
+        case events.Resumed():
+            recorder.state(RunState.RUNNING)
+        case events.LrChanged():
+            recorder.mark("lr", event.step, event.epoch, event.lr)
+        case events.Finished():
+            recorder.end(RunState.STOPPED if event.reason == "stopped" else RunState.FINISHED)
+
+
+def _keep_checkpoint(store: Store, recorder: Recorder, due: CheckpointDue, last_epoch: EpochEnd | None) -> None:
+    """Write a checkpoint; at the end of an epoch its meta file says how the network did on the test split."""
+    from cnn_demo.training.snapshot import checkpoint_name, save_checkpoint
+
+    run, test = recorder.run, {}
+    if last_epoch is not None and last_epoch.step == due.step:
+        found = last_epoch.test
+        test = {"dataset": run.config.dataset, "accuracy": found.accuracy, "loss": found.loss, "n": found.n}
+    extra = {"run_id": run.id, "versions": versions(), "test": test}
+    save_checkpoint(store.folder(run.id) / "checkpoints", due.capture(), extra)
+    recorder.checkpoint(due.step, due.epoch, f"checkpoints/{checkpoint_name(due.step)}")
+
+
+def _go_back(store: Store, recorder: Recorder) -> Snapshot | None:
     """The snapshot from which a run goes on, or None for a fresh start. What comes after it is set aside or forgotten.
 
     Raises:
         OnlyWeightsLeft, CheckpointUnreadable: see :func:`recovery.find_resume_point`.
     """
+    run = recorder.run
     point = recovery.find_resume_point(store, run)
     if point is None:
         return None

@@ -7,8 +7,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from cnn_demo.datasets.load import Dataset
 from cnn_demo.runs.store import Store
 from tests.unit.runs.processes import end_everything
 
@@ -20,6 +22,21 @@ def quick_workers(monkeypatch: pytest.MonkeyPatch, store: Store) -> Iterator[Non
     monkeypatch.setenv("CNN_DEMO_STANDBY", "3")
     yield
     end_everything(store)
+
+
+@pytest.fixture(scope="session")
+def small_split() -> Dataset:
+    from cnn_demo.datasets.load import load_dataset
+
+    whole = load_dataset("mnist-mini")
+    return Dataset(whole.spec, whole.train.take(np.arange(0, 8000, 20)), whole.test.take(np.arange(0, 2000, 20)))
+
+
+@pytest.fixture
+def small_data(monkeypatch: pytest.MonkeyPatch, small_split: Dataset) -> None:
+    """Runs in this process train on 400 images, test on 100, and look for requests before every step."""
+    monkeypatch.setattr("cnn_demo.datasets.load.load_dataset", lambda *_, **__: small_split)
+    monkeypatch.setattr("cnn_demo.runs.recorder.REQUEST_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -19,19 +19,8 @@ from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training.events import EpochEnd, Progress
 from tests.unit.runs.processes import train_here
 
+pytestmark = pytest.mark.usefixtures("small_data")
 CONFIG = TrainConfig(batch_size=25, epochs=4, device="cpu", seed=3)  # 16 steps an epoch
-
-
-@pytest.fixture(scope="module")
-def small() -> Dataset:
-    whole = load_dataset("mnist-mini")
-    return Dataset(whole.spec, whole.train.take(np.arange(0, 8000, 20)), whole.test.take(np.arange(0, 2000, 20)))
-
-
-@pytest.fixture(autouse=True)
-def _small_and_quick(monkeypatch: pytest.MonkeyPatch, small: Dataset) -> None:
-    monkeypatch.setattr("cnn_demo.datasets.load.load_dataset", lambda *_, **__: small)
-    monkeypatch.setattr("cnn_demo.runs.recorder.REQUEST_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -152,3 +141,13 @@ def test_going_on_twice_is_going_on_once(store: Store, stopped: Run) -> None:
     for _ in range(2):  # a double click
         assert recovery.go_on_from_weights(store, failed.id).state is RunState.QUEUED
     assert [m.kind for m in store.marks(failed.id)].count(recovery.FRESH_STATE) == 1
+
+
+def test_a_checkpoint_of_other_data_is_named(store: Store, stopped: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = load_dataset("mnist-mini")
+    fewer = Dataset(whole.spec, whole.train.take(np.arange(300)), whole.test.take(np.arange(50)))
+    monkeypatch.setattr("cnn_demo.datasets.load.load_dataset", lambda *_, **__: fewer)
+    failed = resume(store, stopped.id)
+    assert (failed.state, failed.error_kind) == (RunState.FAILED, "checkpoint_misfit")
+    assert "400 training samples" in failed.error
+    assert len(store.steps(failed.id)) == 32

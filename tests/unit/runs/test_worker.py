@@ -16,6 +16,7 @@ from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training import snapshot
+from cnn_demo.training.events import EpochEnd, EvalResult
 from cnn_demo.training.snapshot import load_snapshot
 from tests.unit.runs.processes import ended, kill_workers, train_here, wait_for
 
@@ -214,3 +215,46 @@ def test_queue_is_counted_without_owned_runs(store: Store) -> None:
     with store.lock(run_id):
         store.create(CONFIG, owned=True, run_id=run_id)
         assert store.count_queued() == 1
+
+
+# -- how a run ends -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("small_data")
+def test_an_early_stopped_run_killed_before_it_could_say_so_trains_no_more(store: Store) -> None:
+    """From the second epoch on the learning rate is so high that the network gets worse."""
+    run_id = store.create(TrainConfig(batch_size=25, epochs=9, device="cpu", val_fraction=0.5, patience=1)).id
+    early = train_here(store, lambda e: isinstance(e, EpochEnd) and store.set_lr(run_id, 0.5))
+    assert early.state is RunState.FINISHED, early.error
+    assert early.step < early.total_steps, "the test needs a run that stopped early"
+    epochs = store.epochs(early.id)
+    store.change_run(early.id, state="crashed")  # as after kill -9 between the last checkpoint and the end
+    store.resume(early.id)
+    again = train_here(store)
+    assert (again.state, again.step) == (RunState.FINISHED, early.step)
+    assert store.epochs(early.id) == epochs
+
+
+@pytest.mark.usefixtures("small_data")
+def test_a_loss_in_evaluation_that_is_no_number_is_called_diverged(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnn_demo.training.loop.evaluate", lambda *_: EvalResult(float("nan"), 0.1, 100))
+    failed = run_here(store, TrainConfig(batch_size=100, epochs=1, device="cpu"))
+    assert (failed.state, failed.error_kind) == (RunState.FAILED, "diverged")
+    assert failed.hint == {"lr": 1e-4}
+
+
+@pytest.mark.usefixtures("small_data")
+def test_the_name_of_a_collection_is_in_no_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "abcdefghjkmn"
+    empty = run_here(store, TrainConfig(device="cpu", collection=name))
+
+    def locked(*_: object) -> None:
+        raise OSError(f"The file lock {store.home / 'collection' / name} could not be acquired.")
+
+    monkeypatch.setattr("cnn_demo.runs.collection.Collection.split", locked)
+    broken = run_here(store, TrainConfig(device="cpu", collection=name))
+    for run in (empty, broken):
+        assert run.state is RunState.FAILED
+        assert name not in run.error + run.error_detail + str(run.hint)
