@@ -18,7 +18,6 @@ from cnn_demo.settings.description import Choice, Flag, Kind, Real, Setting, Tex
 from cnn_demo.settings.errors import ConfigError as ConfigError
 from cnn_demo.settings.reference import BadReference, ModelRef
 
-CHECKPOINT_STEPS: tuple[int, ...] = (0, 10, 30, 100, 300)
 COLLECTION_NAME = re.compile(r"[a-z0-9]{8,32}")
 # 1: made by commit 953c0f6 or before; such a run keeps the rules that it was started with, as its validation split.
 VERSION = 2

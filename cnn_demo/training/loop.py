@@ -13,7 +13,7 @@ from torch import Tensor
 from cnn_demo.datasets.device_dataset import DeviceDataset
 from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.datasets.splits import Split
-from cnn_demo.settings.config import CHECKPOINT_STEPS, TrainConfig
+from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training.control import Control
 from cnn_demo.training.device import is_out_of_memory
 from cnn_demo.training.errors import OutOfMemory, ResumeError, TrainingDiverged
@@ -35,6 +35,7 @@ from cnn_demo.training.schedules import learning_rate
 from cnn_demo.training.trainer import Trainer, find_fitting_batch
 
 REPORT_SECONDS = 0.25
+CHECKPOINT_STEPS: tuple[int, ...] = (0, 10, 30, 100, 300)  # besides those at the end of each epoch
 _SEED_STRIDE = 1_000_003  # a prime, so that (seed, step) and (seed, epoch) pairs of small numbers do not meet
 
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
-from cnn_demo.settings.config import TrainConfig
+from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.ui.shared import names
 from cnn_demo.ui.shared.i18n import use
 from cnn_demo.ui.train import form
@@ -210,6 +210,35 @@ def test_every_error_has_words_without_a_hint(
     assert "internal words" not in app.error[0].value  # those are under Details
     assert "internal words" in app.code[0].value
     assert any("\u4e00" <= sign <= "\u9fff" for sign in app.error[0].value) == (locale == "zh-CN")
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"), [("en-US", "must be fp32 or fp16 on this GPU"), ("zh-CN", "在此 GPU 上使用 fp32 或 fp16")]
+)
+def test_a_setting_that_this_machine_cannot_use_is_said(
+    open_page: Callable, make_run: Callable[..., Run], locale: str, said: str
+) -> None:
+    error = ConfigError("precision", "bf16", "fp32 or fp16 on this GPU")
+    run = make_run("failed", epochs=0, error=str(error), error_kind="config", hint=error.to_dict())
+    assert said in open_page(TRAIN, locale, run=run.id).error[0].value
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_summary_names_the_optimizer_and_no_secret(
+    open_page: Callable, make_run: Callable[..., Run], store: Store, locale: str
+) -> None:
+    config = TrainConfig(
+        optimizer="sgd", options={"momentum": 0.5}, lr=0.05, collection="abcdefgh1234", batch_size=2048
+    )
+    app = open_page(TRAIN, locale, run=make_run("finished", epochs=1, config=config).id)
+    summary = app.caption[0].value
+    for piece in ("SGD", "0.05", "0.5", "2048"):
+        assert piece in summary
+    assert "Adam" not in summary
+    assert "abcdefgh1234" not in words(app)
+    button(app, "copy:").click().run()
+    launch_button(app).click().run()
+    assert store.list()[0].config == config.replace(collection="")
 
 
 def test_stop_rename_resume_and_delete(open_page: Callable, make_run: Callable[..., Run], store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnn_demo.runs.records import RunState
+from cnn_demo.settings.config import TrainConfig
 from cnn_demo.ui.shared import names, theme
 from cnn_demo.ui.shared.i18n import use
 from cnn_demo.ui.shared.markup import escape, table
@@ -21,6 +22,18 @@ def test_durations(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(("count", "text"), [(0, "0 MiB"), (536_870_912, "512 MiB"), (8_375_186_227, "7.8 GiB")])
 def test_sizes(count: int, text: str) -> None:
     assert names.size(count) == text
+
+
+def test_a_setting_is_said_with_its_value_in_both_languages() -> None:
+    described = TrainConfig(optimizer="sgd").described()
+    said = names.describe_setting
+    assert said(described["dataset"], "mnist") == "mnist"
+    assert said(described["optimizer"], "sgd") == "SGD"
+    assert said(described["lr"], 1e-4) == "learning rate 0.0001"
+    assert said(described["seed"], 123456) == "seed 123456"
+    assert said(described["nesterov"], True) == "Nesterov momentum: yes"
+    with use("zh_CN"):
+        assert said(described["batch_size"], 2048) == "批大小 2048"
 
 
 def test_accuracy_never_comes_without_its_n() -> None:
