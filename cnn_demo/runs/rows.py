@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from cnn_demo.runs.records import EpochRow, Run, RunState
+from cnn_demo.settings.errors import HIDDEN
 from cnn_demo.settings.stored import load_stored_config
 
 _TEXTS = ("name", "device", "error", "error_kind", "error_detail")
@@ -69,7 +70,7 @@ def run_from_row(row: RowMapping, last_epoch: object, queue_position: int = 0) -
         state = RunState.STOPPED
         problems.append(f"unknown state {row['state']!r}")
     metrics = decode_json(last_epoch)
-    plain: dict[str, Any] = {name: str(row[name] or "") for name in _TEXTS}
+    plain: dict[str, Any] = {name: _hide(stored.config.collection, str(row[name] or "")) for name in _TEXTS}
     plain |= {name: row[name] if isinstance(row[name], int | float) else 0 for name in _NUMBERS}
     plain |= {name: decode_json(row[name]) for name in _TABLES}
     plain |= {name: _number(metrics, name) for name in _OF_LAST_EPOCH if name in metrics}
@@ -86,6 +87,11 @@ def run_from_row(row: RowMapping, last_epoch: object, queue_position: int = 0) -
         problem="; ".join(problems),
         **plain,
     )
+
+
+def _hide(secret: str, text: str) -> str:
+    """A text without a secret: older versions wrote the name of a run's collection into its error."""
+    return text.replace(secret, HIDDEN) if secret else text
 
 
 def epoch_from_row(row: RowMapping) -> EpochRow:
