@@ -1,5 +1,5 @@
 """Claims: all 96 maps of ``cnn`` from image to bytes within 60 ms, the 20 convolutions of ResNet-18 on 28 × 28 within
-700 ms, a hover in the explorer within 8 ms and without a message, from a click to its arithmetic on the page within
+700 ms, a hover in the explorer within 8 ms and without a message, half of all clicks answered with arithmetic within
 150 ms, the nine best patches of every channel of ``cnn`` over mnist-mini's 10,000 images within 6 s cold and 50 ms
 cached.
 
