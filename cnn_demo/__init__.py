@@ -1,7 +1,7 @@
 """CNN Lab's package: data, models, training, runs and inspection, with or without the app.
 
 ``import cnn_demo`` is light: nothing here imports torch or streamlit. Import what you use, for example
-``from cnn_demo.training import fit``.
+``from cnn_demo.training.loop import fit``.
 """
 
 import os

@@ -66,30 +66,35 @@ def augment(images: Tensor, ranges: Ranges, generator: torch.Generator) -> Tenso
     """
     count, _, height, width = images.shape
     # One draw for the whole batch, whatever is switched on.
-    dice = torch.rand(count, 8, generator=generator, device=generator.device).to(images.device) * 2 - 1
-    moved = (dice[:, 7:] * 0.5 + 0.5 >= ranges.untouched).to(images.dtype)  # (N, 1)
-    dice = dice[:, :7] * moved
+    amounts = torch.rand(count, 8, generator=generator, device=generator.device).to(images.device) * 2 - 1
+    is_changed = (amounts[:, 7:] * 0.5 + 0.5 >= ranges.untouched).to(images.dtype)  # (N, 1)
+    amounts = amounts[:, :7] * is_changed
     if ranges.thinner or ranges.thicker:
-        images = _thickness(images, dice[:, 6], ranges)
-    grid = functional.affine_grid(_affine(dice, ranges, height, width), [count, 1, height, width], align_corners=False)
+        images = _thickness(images, amounts[:, 6], ranges)
+    grid = functional.affine_grid(
+        _affine(amounts, ranges, height, width), [count, 1, height, width], align_corners=False
+    )
     if ranges.elastic:
         knots = torch.randn(count, 2, ranges.knots, ranges.knots, generator=generator, device=generator.device).to(
             images.device
         )
-        grid = grid + _elastic(knots * moved.view(-1, 1, 1, 1), ranges, height, width)
+        grid = grid + _elastic(knots * is_changed.view(-1, 1, 1, 1), ranges, height, width)
     warped = functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     # A drawing's strongest ink is always 1; erosion and interpolation have just weakened thin strokes.
     return warped / warped.amax(dim=(1, 2, 3), keepdim=True).clamp(0.2, 1) if ranges.thinner else warped
 
 
-def _affine(dice: Tensor, ranges: Ranges, height: int, width: int) -> Tensor:
-    """The maps from output to input coordinates, ``(N, 2, 3)``, for dice ``(N, 7)`` in [-1, 1]."""
-    angle = dice[:, 0] * (ranges.rotation * torch.pi / 180)
-    scale, aspect = dice[:, 1] * ranges.scale, dice[:, 2] * (ranges.aspect / 2)
-    shear = dice[:, 3] * ranges.shear
+def _affine(amounts: Tensor, ranges: Ranges, height: int, width: int) -> Tensor:
+    """The maps from output to input coordinates, ``(N, 2, 3)``, for amounts ``(N, 7)`` in [-1, 1]."""
+    angle = amounts[:, 0] * (ranges.rotation * torch.pi / 180)
+    scale, aspect = amounts[:, 1] * ranges.scale, amounts[:, 2] * (ranges.aspect / 2)
+    shear = amounts[:, 3] * ranges.shear
     cos, sin = torch.cos(angle), torch.sin(angle)
     across, down = torch.exp(-scale - aspect), torch.exp(-scale + aspect)
-    shift_x, shift_y = dice[:, 4] * (2 * ranges.translation / width), dice[:, 5] * (2 * ranges.translation / height)
+    shift_x, shift_y = (
+        amounts[:, 4] * (2 * ranges.translation / width),
+        amounts[:, 5] * (2 * ranges.translation / height),
+    )
     rows = [across * cos, across * (shear * cos - sin), shift_x, down * sin, down * (shear * sin + cos), shift_y]
     return torch.stack(rows, dim=1).view(-1, 2, 3)
 
