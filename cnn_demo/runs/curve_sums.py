@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from sqlalchemy import JSON, BigInteger, Connection, bindparam, func, select, type_coerce
+from sqlalchemy import JSON, BigInteger, Connection, Text, bindparam, cast, func, select
 
 from cnn_demo.runs.records import Curve
 from cnn_demo.runs.tables import runs, steps
@@ -20,7 +20,8 @@ MAX_POINTS = 1024
 _MAX_BUCKETS = 2 * MAX_POINTS
 _MAX_RUNS = 64  # in memory at once: about 25 MB when all are long
 
-_metrics = type_coerce(steps.c.metrics, JSON)
+# SQLite reads JSON from text as it is; PostgreSQL must be told that it is JSON.
+_metrics = cast(steps.c.metrics, JSON().with_variant(Text(), "sqlite"))
 _bucket = ((steps.c.step - 1) // bindparam("width", type_=BigInteger)).label("bucket")
 
 

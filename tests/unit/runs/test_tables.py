@@ -1,0 +1,27 @@
+"""The tables and the statements can be said to PostgreSQL, too."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from cnn_demo.runs import base, curve_sums, metrics, queue, store
+from cnn_demo.runs.tables import metadata, runs
+
+POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+def test_tables_for_postgresql() -> None:
+    for table in metadata.sorted_tables:
+        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=POSTGRESQL))
+    (index,) = [index for index in runs.indexes if index.unique]
+    assert "WHERE state IN" in str(CreateIndex(index).compile(dialect=POSTGRESQL))
+
+
+@pytest.mark.parametrize("module", [base, curve_sums, metrics, queue, store])
+def test_statements_for_postgresql(module: object) -> None:
+    statements = [value for name, value in vars(module).items() if name.lower().lstrip("_").startswith("select_")]
+    for statement in statements:
+        assert "SELECT" in str(statement.compile(dialect=POSTGRESQL))
+    assert "AS JSON) ->> " in str(curve_sums._select_sums.compile(dialect=POSTGRESQL))
