@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
 import pytest
 
 from cnn_demo.cli import COMMANDS, main
-from cnn_demo.runs.store import Store
 
 
 @pytest.mark.parametrize("command", [[], *[[name] for name in COMMANDS], ["runs", "export"], ["data", "download"]])
@@ -29,9 +27,8 @@ def test_wrong_command_lines_end_with_two(argv: list[str], capsys) -> None:
     assert caught.value.code == 2
 
 
-def test_a_closed_pipe_is_no_traceback(trained) -> None:
-    home, _ = trained
-    env = {**os.environ, "CNN_DEMO_HOME": str(home)}
-    line = f"{sys.executable} -m cnn_demo runs show {Store(home).list()[0].id} | true"
-    done = subprocess.run(["bash", "-c", line], env=env, capture_output=True, text=True, check=False)
+def test_a_closed_pipe_is_no_traceback(make_run) -> None:
+    line = f"{sys.executable} -m cnn_demo runs show {make_run('finished').id} | true"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
+    assert "no run" not in done.stderr
