@@ -29,7 +29,7 @@ def open_chromium(playwright: object) -> Browser:
     """Debian's Chromium where it is, else Playwright's own."""
     path = "/usr/bin/chromium"
     options = {"executable_path": path} if os.path.exists(path) else {}
-    return playwright.chromium.launch(args=CHROMIUM, **options)  # type: ignore[attr-defined,no-any-return]
+    return playwright.chromium.launch(args=CHROMIUM, **options)  # type: ignore[attr-defined]
 
 
 def heading(page: Page, address: str, began: float) -> float:

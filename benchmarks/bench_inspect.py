@@ -104,7 +104,8 @@ def patches(count: int) -> None:
     both = Split(torch.cat([data.train.images, data.test.images]), torch.cat([data.train.labels, data.test.labels]))
     torch.manual_seed(0)
     model = create_model("cnn").eval()
-    cold, cached = [], []
+    cold: list[float] = []
+    cached: list[float] = []
     for _round in range(count):
         with tempfile.TemporaryDirectory() as folder:
             for times in (cold, cached, cached):

@@ -59,10 +59,10 @@ def make_config() -> Any:
     return TrainConfig(device="cpu")
 
 
-def measure_lists(home: Path, Store: Any) -> dict[str, float]:
+def measure_lists(home: Path, open_store: Any) -> dict[str, float]:
     found = {}
     for count in QUEUED:
-        store = Store(home / f"queued{count}")
+        store = open_store(home / f"queued{count}")
         for _ in range(count):
             store.create(make_config())
         if hasattr(store, "any_active"):

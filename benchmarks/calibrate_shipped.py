@@ -24,7 +24,7 @@ KINDS = ("sure", "torn", "unsure", "not_a_digit")
 
 def words(logits: torch.Tensor, calibration: Calibration) -> str:
     """Share of each verdict over the rows, for people."""
-    found = [judge(row, calibration).kind for row in logits]
+    found: list[str] = [judge(row, calibration).kind for row in logits]
     return ", ".join(f"{kind} {found.count(kind) / len(found):.2%}" for kind in KINDS)
 
 

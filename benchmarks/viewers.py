@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Viewer:
     async def watch(self, seconds: float) -> None:
         """Look at the page for a while."""
         url = self.address.replace("http", "ws") + "/_stcore/stream"
-        async with connect(url, subprotocols=["streamlit"], max_size=None) as socket:
+        async with connect(url, subprotocols=[Subprotocol("streamlit")], max_size=None) as socket:
             await self._watch(socket, time.monotonic() + seconds)
 
     async def _watch(self, socket: ClientConnection, end: float) -> None:

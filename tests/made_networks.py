@@ -37,7 +37,7 @@ def put_checkpoint(
         torch.manual_seed(seed)
         model = create_model(run.config.model, channels=spec.channels, size=spec.size, classes=len(spec.classes))
     with torch.no_grad():
-        model.fc2.weight.mul_(sharp)
+        model.get_parameter("fc2.weight").mul_(sharp)
     meta = {"config": run.config.to_dict(), "step": step}
     snapshot = Snapshot(step, epoch, dict(model.state_dict()), {}, meta)
     save_checkpoint(store.folder(run.id) / "checkpoints", snapshot)

@@ -21,12 +21,6 @@ class PixelStatistics(Protocol):
     def std(self) -> tuple[float, ...]: ...
 
 
-def _mean_and_std(spec: PixelStatistics, device: torch.device | str) -> tuple[Tensor, Tensor]:
-    """``(C, 1, 1)`` float32 each."""
-    mean, std = torch.tensor(spec.mean, device=device), torch.tensor(spec.std, device=device)
-    return mean.view(-1, 1, 1), std.view(-1, 1, 1)
-
-
 def _scale_and_shift(spec: PixelStatistics, device: torch.device | str) -> tuple[Tensor, Tensor]:
     """``(C,)`` float32 each, such that ``x * scale + shift == (x / 255 - mean) / std`` for a byte x."""
     mean = torch.tensor(spec.mean, dtype=torch.float64)
@@ -47,16 +41,14 @@ def normalize(images: Tensor, spec: PixelStatistics) -> Tensor:
     Returns:
         Float of the same shape, on the same device, in the same memory format; float32 for uint8.
     """
-    if images.dtype == torch.uint8:
-        scale, shift = _scale_and_shift(spec, images.device)
-        return torch.addcmul(shift.view(-1, 1, 1), images.to(torch.float32), scale.view(-1, 1, 1))
-    mean, std = _mean_and_std(spec, images.device)
-    return (images - mean) / std
+    pixels = images.to(torch.float32) if images.dtype == torch.uint8 else images * 255
+    scale, shift = (v.to(pixels.dtype).view(-1, 1, 1) for v in _scale_and_shift(spec, images.device))
+    return torch.addcmul(shift, pixels, scale)
 
 
 def denormalize(inputs: Tensor, spec: PixelStatistics) -> Tensor:
     """What :func:`normalize` was given, as float in [0, 1]: ``(N, C, H, W)`` or ``(C, H, W)``."""
-    mean, std = _mean_and_std(spec, inputs.device)
+    mean, std = (torch.tensor(v, device=inputs.device).view(-1, 1, 1) for v in (spec.mean, spec.std))
     return inputs * std + mean
 
 

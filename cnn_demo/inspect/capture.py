@@ -74,7 +74,9 @@ class Captured(Mapping[str, Tensor]):
     Call it with a batch to run the model. ``nodes`` describes every operation, also those whose values are not kept.
     """
 
-    def __init__(self, shell: nn.Module, paths: dict[nn.Module, str], kinds: frozenset[str], names: frozenset[str]):
+    def __init__(
+        self, shell: nn.Module, paths: dict[nn.Module, str], kinds: frozenset[str], names: frozenset[str]
+    ) -> None:
         self._shell, self._paths, self._kinds, self._names = shell, paths, kinds, names
         self._stack: list[nn.Module] = []
         self._values: dict[str, Tensor] = {}

@@ -12,6 +12,6 @@ FOLDER = Path(__file__).resolve().parent
 DOMAIN = "messages"
 
 
-def N_(message: str) -> str:  # the name that gettext tools know
+def N_(message: str) -> str:  # noqa: N802 (the name that gettext tools know)
     """Mark a text for extraction and return it unchanged; a page translates it with ``_()`` when it shows it."""
     return message

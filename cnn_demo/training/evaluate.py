@@ -6,21 +6,13 @@ import time
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cnn_demo.datasets.device_dataset import DeviceDataset
 from cnn_demo.training.events import EvalResult
 from cnn_demo.training.objectives import Objective
 
 EVAL_BATCH = 1000
-
-
-@torch.no_grad()
-def predict_logits(model: nn.Module, data: DeviceDataset, *, batch_size: int = EVAL_BATCH) -> Tensor:
-    """Logits ``(N, classes)`` of a whole split, in order, on the model's device. The model's mode is left alone."""
-    device = next(model.parameters()).device
-    index = torch.arange(len(data), device=device if data.on_device else "cpu")
-    return torch.cat([model(data.batch(part)[0]) for part in index.split(batch_size)])
 
 
 @torch.no_grad()

@@ -28,7 +28,7 @@ class Objective(Protocol):
     def make_targets(self, labels: Tensor) -> Tensor:
         """Labels ``(N,)`` to soft targets ``(N, classes)``; each row sums to 1."""
 
-    def __call__(self, outputs: Any, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, outputs: Any, targets: Tensor, /) -> tuple[Tensor, Tensor]:
         """What the model gave for a batch, and its targets, to the mean loss and the number of correct answers."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
@@ -20,18 +21,18 @@ TRAIN = "pages/train/train.py"
 LOCALES = ["en-US", "zh-CN"]
 
 
-def launch_button(app: AppTest):
+def launch_button(app: AppTest) -> Button:
     return next(button for button in app.button if button.key and button.key.startswith("launch:"))
 
 
-def button(app: AppTest, prefix: str):
+def button(app: AppTest, prefix: str) -> Button:
     return next(element for element in app.button if element.key and element.key.startswith(prefix))
 
 
 def ticked(app: AppTest) -> list[str]:
     """The presets that the form agrees with."""
     presets = [b for b in app.button if (b.key or "").startswith("train:preset:")]
-    return [b.key.rpartition(":")[2] for b in presets if "check" in b.proto.icon]
+    return [(b.key or "").rpartition(":")[2] for b in presets if "check" in b.proto.icon]
 
 
 def keys(app: AppTest) -> set[str]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cnn_demo.cli import main
+from cnn_demo.runs.records import Run
+from cnn_demo.runs.store import Store
 from tests.made_networks import mark_best, put_checkpoint
 from tests.unit.cli.reading import complains, last_json
 
 
-def test_evaluate_agrees_with_train(trained, capsys, monkeypatch) -> None:
+def test_evaluate_agrees_with_train(
+    trained: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     home, result = trained
     monkeypatch.setenv("CNN_DEMO_HOME", str(home))
     assert main(["evaluate", result["run_id"], "--json"]) == 0
@@ -23,7 +30,9 @@ def test_evaluate_agrees_with_train(trained, capsys, monkeypatch) -> None:
     assert re.search(r"accuracy \d+\.\d+%.*n = 2,000", capsys.readouterr().out)
 
 
-def test_a_network_is_named_by_its_reference(store, make_run, capsys) -> None:
+def test_a_network_is_named_by_its_reference(
+    store: Store, make_run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
     run = make_run("finished")
     put_checkpoint(store, run, step=20, epoch=1, seed=1)
     put_checkpoint(store, run, seed=2)
@@ -41,7 +50,9 @@ def test_a_network_is_named_by_its_reference(store, make_run, capsys) -> None:
     assert last_json(capsys)["accuracy"] < 0.3
 
 
-def test_evaluate_on_images_of_another_shape_is_refused(trained, capsys, monkeypatch) -> None:
+def test_evaluate_on_images_of_another_shape_is_refused(
+    trained: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     home, result = trained
     monkeypatch.setenv("CNN_DEMO_HOME", str(home))
     assert main(["evaluate", result["run_id"], "--dataset", "cifar10"]) == 2
@@ -65,5 +76,5 @@ def test_mnist_model_on_mnist_mini_is_called_unfair() -> None:
         (["evaluate", "--device", "cuda:9"], 2, "cuda:9"),
     ],
 )
-def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys) -> None:
+def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     complains(argv, status, word, capsys)

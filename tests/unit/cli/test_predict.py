@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from cnn_demo.cli import main
 from cnn_demo.datasets.load import load_dataset
@@ -20,6 +22,8 @@ from cnn_demo.models.registry import create_model
 from cnn_demo.prediction import load, logits
 from cnn_demo.prediction.calibration import Calibration
 from cnn_demo.prediction.predictor import Predictor
+from cnn_demo.runs.records import Run
+from cnn_demo.runs.store import Store
 from cnn_demo.training.events import Snapshot
 from cnn_demo.training.snapshot import save_checkpoint
 from tests.made_networks import as_loaded, put_checkpoint
@@ -46,7 +50,9 @@ def write_digits(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def test_predict_takes_files_and_folders_as_one_batch(shipped, tmp_path: Path, capsys, monkeypatch) -> None:
+def test_predict_takes_files_and_folders_as_one_batch(
+    shipped: nn.Module, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
 
     inside = write_digits(tmp_path / "folder" / "deep", 5)
     single = write_digits(tmp_path / "other", 1)
@@ -65,7 +71,9 @@ def test_predict_takes_files_and_folders_as_one_batch(shipped, tmp_path: Path, c
     assert not result["calibrated"]
 
 
-def test_predict_judges_as_the_page_does_where_there_is_a_calibration(shipped, tmp_path: Path, capsys) -> None:
+def test_predict_judges_as_the_page_does_where_there_is_a_calibration(
+    shipped: nn.Module, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     spec, files = get_spec("mnist"), write_digits(tmp_path / "in", 8)
     with torch.no_grad():
         energies = torch.cat([shipped(prepare(open_image(file), spec).input) for file in files]).logsumexp(1)
@@ -88,7 +96,9 @@ def test_predict_judges_as_the_page_does_where_there_is_a_calibration(shipped, t
     assert capsys.readouterr().out.strip().split("\t")[-2:] == [">99.9%", word]
 
 
-def test_predict_says_which_file_is_wrong_and_answers_for_the_rest(shipped, tmp_path: Path, capsys) -> None:
+def test_predict_says_which_file_is_wrong_and_answers_for_the_rest(
+    shipped: nn.Module, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     good = write_digits(tmp_path, 1)[0]
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"\x89PNG not really")
@@ -100,7 +110,9 @@ def test_predict_says_which_file_is_wrong_and_answers_for_the_rest(shipped, tmp_
     assert str(bad) in captured.err
 
 
-def test_a_missing_file_does_not_cost_the_others_their_answers(shipped, tmp_path: Path, capsys) -> None:
+def test_a_missing_file_does_not_cost_the_others_their_answers(
+    shipped: nn.Module, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     good = write_digits(tmp_path / "in", 2)
     (tmp_path / "empty").mkdir()
     missing = [str(tmp_path / "missing.png"), str(tmp_path / "empty")]
@@ -113,7 +125,9 @@ def test_a_missing_file_does_not_cost_the_others_their_answers(shipped, tmp_path
     assert "no pictures" in captured.err
 
 
-def test_a_network_is_named_by_its_reference(store, make_run, tmp_path: Path, capsys) -> None:
+def test_a_network_is_named_by_its_reference(
+    store: Store, make_run: Callable[..., Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = make_run("finished")
     first = put_checkpoint(store, run, step=20, epoch=1, seed=1)
     last = put_checkpoint(store, run, seed=2)
@@ -134,7 +148,9 @@ def test_a_network_is_named_by_its_reference(store, make_run, tmp_path: Path, ca
     assert last_json(capsys)["model"] == "untrained:cnn"
 
 
-def test_predict_of_an_empty_pad_is_no_digit(shipped, tmp_path: Path, capsys) -> None:
+def test_predict_of_an_empty_pad_is_no_digit(
+    shipped: nn.Module, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     Image.fromarray(np.zeros((280, 280), np.uint8)).save(tmp_path / "empty.png")
     assert main(["predict", str(tmp_path / "empty.png"), "--json"]) == 0
     row = last_json(capsys)["predictions"][0]
@@ -142,7 +158,7 @@ def test_predict_of_an_empty_pad_is_no_digit(shipped, tmp_path: Path, capsys) ->
     assert "empty" in row["warnings"]
 
 
-def test_predict_writes_every_stage(shipped, tmp_path: Path) -> None:
+def test_predict_writes_every_stage(shipped: nn.Module, tmp_path: Path) -> None:
     picture = write_digits(tmp_path / "in", 1)[0]
     assert main(["predict", str(picture), "--stages", str(tmp_path / "out")]) == 0
     written = sorted((tmp_path / "out" / picture.stem).iterdir())
@@ -159,5 +175,5 @@ def test_predict_writes_every_stage(shipped, tmp_path: Path) -> None:
         (["predict", "--net", "untrained:lenet", __file__], 2, "lenet"),
     ],
 )
-def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys) -> None:
+def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     complains(argv, status, word, capsys)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from cnn_demo.cli import main
+from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
 from tests.made_networks import put_checkpoint
 from tests.unit.cli.reading import complains, last_json
 
 
-def test_runs_are_listed_renamed_and_exported(trained, capsys, monkeypatch, tmp_path: Path) -> None:
+def test_runs_are_listed_renamed_and_exported(
+    trained: tuple[Path, dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
     finished, result = trained
     home = shutil.copytree(finished, tmp_path / "home")
     monkeypatch.setenv("CNN_DEMO_HOME", str(home))
@@ -37,7 +45,9 @@ def test_runs_are_listed_renamed_and_exported(trained, capsys, monkeypatch, tmp_
     assert "nothing is left to do" in capsys.readouterr().err
 
 
-def test_export_takes_a_reference(store: Store, make_run, tmp_path: Path, capsys) -> None:
+def test_export_takes_a_reference(
+    store: Store, make_run: Callable[..., Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = make_run("finished")
     models = {step: put_checkpoint(store, run, step=step, epoch=step / 20, seed=step) for step in (20, 40)}
     for reference, step in ((run.id, 40), (f"{run.id}@20", 20)):
@@ -50,7 +60,9 @@ def test_export_takes_a_reference(store: Store, make_run, tmp_path: Path, capsys
 
 
 @pytest.mark.parametrize("kind", ["pt", "safetensors"])
-def test_damaged_weights_are_not_handed_out(store: Store, make_run, tmp_path: Path, capsys, kind: str) -> None:
+def test_damaged_weights_are_not_handed_out(
+    store: Store, make_run: Callable[..., Run], tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
     run = make_run("finished")
     put_checkpoint(store, run)
     weights = store.checkpoints(run.id)[-1].path / "weights.safetensors"
@@ -59,7 +71,9 @@ def test_damaged_weights_are_not_handed_out(store: Store, make_run, tmp_path: Pa
     assert not (tmp_path / f"w.{kind}").exists()
 
 
-def test_the_name_of_a_collection_is_never_printed(store: Store, make_run, capsys) -> None:
+def test_the_name_of_a_collection_is_never_printed(
+    store: Store, make_run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
     error = "collection = 'abcdefghjkmn': expected a collection with drawings"  # as older versions wrote
     run = make_run("failed", config=TrainConfig(collection="abcdefghjkmn", init="shipped"), error=error)
     for action in (["show", run.id], ["list"], ["stop", run.id]):
@@ -68,7 +82,9 @@ def test_the_name_of_a_collection_is_never_printed(store: Store, make_run, capsy
             assert "abcdefghjkmn" not in capsys.readouterr().out
 
 
-def test_delete_removes_row_and_files(store: Store, make_run, capsys) -> None:
+def test_delete_removes_row_and_files(
+    store: Store, make_run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
     run = make_run("finished")
     assert main(["runs", "delete", run.id, "--json"]) == 0
     assert last_json(capsys) == {"run_id": run.id, "deleted": True}
@@ -84,5 +100,5 @@ def test_delete_removes_row_and_files(store: Store, make_run, capsys) -> None:
         (["runs", "export", "a@last", "w.pt"], 2, "a@last"),
     ],
 )
-def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys) -> None:
+def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     complains(argv, status, word, capsys)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from cnn_demo.runs.store import Store
 from tests.unit.cli.reading import complains, last_json
 
 
-def test_train_reports_what_it_did(trained) -> None:
+def test_train_reports_what_it_did(trained: tuple[Path, dict[str, Any]]) -> None:
     home, result = trained
     wanted = {"run_id", "dataset", "n", "accuracy", "loss", "seconds", "samples_per_second", "device", "versions"}
     assert wanted <= result.keys()
@@ -35,7 +36,7 @@ def test_train_reports_what_it_did(trained) -> None:
     assert {"torch", "python", "cnn_demo"} <= result["versions"].keys()
 
 
-def test_saved_folder_holds_a_model(trained) -> None:
+def test_saved_folder_holds_a_model(trained: tuple[Path, dict[str, Any]]) -> None:
     home, result = trained
     assert result["network"] == f"{result['run_id']}@8"
     assert result["saved"] == str(home / "saved")
@@ -50,7 +51,7 @@ def test_the_best_checkpoint_by_validation_is_saved(tmp_path: Path, capsys: pyte
     assert main(["train", *options, "--json", "--save", str(tmp_path / "saved")]) == 0
     result = last_json(capsys)
     epochs = Store().epochs(result["run_id"])
-    best = min(epochs, key=lambda row: row.val_loss)
+    best = min(epochs, key=lambda row: row.val_loss or 0.0)
     assert best is not epochs[-1], "the test needs a run whose last epoch is not its best"
     assert result["network"] == f"{result['run_id']}@{best.step}"
     assert load.load_folder(tmp_path / "saved").step == best.step
@@ -63,7 +64,7 @@ def test_the_best_checkpoint_by_validation_is_saved(tmp_path: Path, capsys: pyte
         (["train", "--momentum", "0.5"], 2, "momentum"),
     ],
 )
-def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys) -> None:
+def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     complains(argv, status, word, capsys)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -11,24 +12,24 @@ from cnn_demo.datasets.specs import get_spec
 from cnn_demo.drawing.prepare import prepare
 
 MNIST = get_spec("mnist")
-Points = list[tuple[float, float]]
+Points = Sequence[tuple[float, float]]
 
-SEVEN: list[Points] = [[(60, 60), (200, 60), (120, 230)]]
+SEVEN: Sequence[Points] = [[(60, 60), (200, 60), (120, 230)]]
 
 
-def pad(strokes: list[Points], pen: int = 18, side: int = 280, paper: int = 0, ink: int = 255) -> np.ndarray:
+def pad(strokes: Sequence[Points], pen: int = 18, side: int = 280, paper: int = 0, ink: int = 255) -> np.ndarray:
     """An opaque RGBA canvas with round strokes."""
     image = Image.new("L", (side, side), paper)
     draw = ImageDraw.Draw(image)
     for stroke in strokes:
-        draw.line(stroke, fill=ink, width=pen)
+        draw.line(list(stroke), fill=ink, width=pen)
         for x, y in stroke:
             draw.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=ink)
     gray = np.asarray(image)
     return np.dstack([gray, gray, gray, np.full_like(gray, 255)])
 
 
-def moved(strokes: list[Points], dx: float = 0, dy: float = 0, factor: float = 1) -> list[Points]:
+def moved(strokes: Sequence[Points], dx: float = 0, dy: float = 0, factor: float = 1) -> list[Points]:
     return [[(x * factor + dx, y * factor + dy) for x, y in stroke] for stroke in strokes]
 
 

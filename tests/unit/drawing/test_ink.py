@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,7 +20,7 @@ def test_either_shade_of_paper_and_ink(paper: int, ink: int) -> None:
     assert ("inverted" in drawing.warnings) == (paper > ink)
 
 
-def _photo(strokes: list[Points], *, dark_paper: bool = False) -> np.ndarray:
+def _photo(strokes: Sequence[Points], *, dark_paper: bool = False) -> np.ndarray:
     """A sheet in uneven light, with grain, a table edge, and ink that is not black."""
     rng = np.random.default_rng(3)
     ink = np.asarray(Image.fromarray(pad(strokes, pen=14)[..., 0]).resize((900, 900)), dtype=np.float64) / 255

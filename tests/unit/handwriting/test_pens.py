@@ -29,7 +29,7 @@ def test_the_thirty_writers_digits_ship() -> None:
 def test_a_recording_by_hand() -> None:
     points = np.array([[0, 100], [100, 100], [50, 0], [50, 0], [50, 0], [50, 0], [50, 0], [50, 0]], dtype=np.uint8)
     path = trace_recording(points, 0.6, smooth=False)
-    np.testing.assert_allclose(path[:3], [[0, -1], [0.6, -1], [0.3, 0]])
+    np.testing.assert_allclose(path[:3], np.array([[0, -1], [0.6, -1], [0.3, 0]]))
     smooth = trace_recording(points, 0.6, smooth=True)
     assert len(smooth) > 40
     assert all(np.abs(smooth - point).sum(axis=1).min() < 1e-9 for point in path)

@@ -82,7 +82,7 @@ def test_drawings_stay_on_the_pad_and_move_about() -> None:
     corners = []
     for _ in range(30):
         pad = draw_on_pad(write_digit(STYLES[0], PenVariation(), stream), 24, 0.5, stream)
-        top, left, bottom, right = find_bounds(pad / np.float32(255), 0.1)
+        top, left, bottom, right = find_bounds((pad / 255).astype(np.float32), 0.1)
         assert max(bottom - top, right - left) == pytest.approx(0.5 * 280 + 24, abs=3)
         corners.append((top, left))
     assert (np.ptp(corners, axis=0) > 60).all()

@@ -38,8 +38,8 @@ def test_ablation_equals_zeroed_weights(name: str, layer: str, split: Split) -> 
         target = {"conv1": "conv1", "fc1": "fc1", "layer3.0.conv1": "layer3.0.bn1"}[layer]  # what the answer hangs on
         module = model.get_submodule(target)
         for channel in off:
-            module.weight[channel] = 0
-            module.bias[channel] = 0
+            module.get_parameter("weight")[channel] = 0
+            module.get_parameter("bias")[channel] = 0
         logits = model(x)
     assert ablation.baseline.correct.sum() == int((whole == small.labels).sum())
     fresh = create_model(name)  # the answer must not come from the weights that were just changed

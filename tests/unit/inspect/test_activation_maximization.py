@@ -24,12 +24,13 @@ def test_maximize_finds_the_matched_pattern() -> None:
     """One linear filter: the best image is white where the weights are positive and black elsewhere."""
     model = nn.Sequential(nn.Conv2d(1, 2, 28))
     with torch.no_grad():
-        model[0].weight.fill_(-1.0)
-        model[0].weight[1, 0, 6:20, 8:16] = 1.0
+        weight = model.get_parameter("0.weight")
+        weight.fill_(-1.0)
+        weight[1, 0, 6:20, 8:16] = 1.0
     plain = Ascent(steps=40, jitter=0, blur=0, decay=0, variation=0)
     *_, last = maximize_activation(model, SPEC, "0", 1, plain)
     assert (last.step, last.steps) == (40, 40)
-    assert np.array_equal(last.image[0] > 0.5, (model[0].weight[1, 0] > 0).numpy())
+    assert np.array_equal(last.image[0] > 0.5, (weight[1, 0] > 0).numpy())
 
 
 def test_maximize_climbs_repeats_and_leaves_the_model(model: nn.Module) -> None:

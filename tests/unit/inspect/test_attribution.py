@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.drawing.prepare import prepare
 from cnn_demo.inspect.attribution import METHODS, Preparation, attribute, enlarge, last_convolution
-from cnn_demo.models.registry import create_model
+from cnn_demo.models.cnn import CNN
 
 SPEC = get_spec("mnist-mini")
 
@@ -26,9 +26,9 @@ def four(top: int = 60, left: int = 90, scale: int = 1) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def model() -> nn.Module:
+def model() -> CNN:
     torch.manual_seed(3)
-    return create_model("cnn").eval().requires_grad_(False)
+    return CNN().eval().requires_grad_(False)
 
 
 class Linear(nn.Module):
@@ -61,7 +61,7 @@ def test_occlusion_averages_over_the_patches_that_cover_a_pixel() -> None:
     torch.manual_seed(0)
     linear = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 2, bias=False))
     x, black = torch.rand(1, 1, 28, 28), torch.zeros(1, 1, 28, 28)
-    worth = (linear[1].weight.detach()[1].view(28, 28) * x[0, 0]).double()
+    worth = (linear.get_parameter("1.weight").detach()[1].view(28, 28) * x[0, 0]).double()
     total, covers = torch.zeros(28, 28, dtype=torch.float64), torch.zeros(28, 28, dtype=torch.float64)
     for top in range(24):
         for left in range(24):
@@ -75,7 +75,7 @@ def test_occlusion_averages_over_the_patches_that_cover_a_pixel() -> None:
     assert len(told) > 3
 
 
-def test_integrated_gradients_are_complete(model: nn.Module) -> None:
+def test_integrated_gradients_are_complete(model: CNN) -> None:
     """Sundararajan et al., axiom: the values add up to the difference of the logits. Also on the pad's own pixels."""
     drawing = prepare(four(), SPEC)
     black = torch.full_like(drawing.input, -SPEC.mean[0] / SPEC.std[0])
@@ -91,7 +91,7 @@ def test_integrated_gradients_are_complete(model: nn.Module) -> None:
     assert np.abs(pad.values[drawing.stage("ink").image == 0]).max() == 0  # black ground gets nothing
 
 
-def test_grad_cam_by_hand(model: nn.Module) -> None:
+def test_grad_cam_by_hand(model: CNN) -> None:
     drawing = prepare(four(), SPEC)
     with torch.enable_grad():
         x = drawing.input
@@ -129,7 +129,7 @@ def test_the_preparation_layer_is_the_preparation(picture: np.ndarray) -> None:
     assert (Preparation(drawing, SPEC)(ink) - drawing.input).abs().max() < 1e-4
 
 
-def test_pad_gradients_agree_with_finite_differences(model: nn.Module) -> None:
+def test_pad_gradients_agree_with_finite_differences(model: CNN) -> None:
     """A soft stroke, so that nothing is clipped: nudging a patch of pad pixels moves the logit as the gradient says."""
     soft = (np.asarray(four(), np.float64) * 0.5).astype(np.uint8)
     soft[60:70, 90:106] = 255  # the strongest ink sets the scale
@@ -147,7 +147,7 @@ def test_pad_gradients_agree_with_finite_differences(model: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_shared_model_is_left_alone(model: nn.Module, method: str) -> None:
+def test_the_shared_model_is_left_alone(model: CNN, method: str) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     drawing = prepare(four(), SPEC)
     attribute(model, drawing.input, torch.zeros_like(drawing.input), method, 1)
@@ -177,7 +177,7 @@ def test_enlarged_maps_lie_over_the_drawing() -> None:
     assert enlarge(np.ones((4, 4), np.float32), photo, get_spec("cifar10")).shape == (40, 60)
 
 
-def test_wrong_questions_are_refused(model: nn.Module) -> None:
+def test_wrong_questions_are_refused(model: CNN) -> None:
     empty = prepare(np.zeros((280, 280), np.uint8), SPEC)
     with pytest.raises(ValueError, match="no crop"):
         Preparation(empty, SPEC)

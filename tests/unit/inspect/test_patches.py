@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.specs import get_spec
@@ -15,7 +14,7 @@ from cnn_demo.datasets.splits import Split
 from cnn_demo.inspect import patches
 from cnn_demo.inspect.architecture import layers
 from cnn_demo.inspect.patches import cached_statistics, channel_statistics, crop, fingerprint
-from cnn_demo.models.registry import create_model
+from cnn_demo.models.cnn import CNN
 
 SPEC = get_spec("mnist-mini")
 
@@ -29,15 +28,15 @@ def split() -> Split:
 
 
 @pytest.fixture
-def model() -> nn.Module:
+def model() -> CNN:
     torch.manual_seed(0)
-    model = create_model("cnn").eval()
+    model = CNN().eval()
     with torch.no_grad():
-        model.conv2.bias[11] = -1e4  # never above zero again
+        model.get_parameter("conv2.bias")[11] = -1e4  # never above zero again
     return model
 
 
-def test_statistics_equal_sorting_everything(model: nn.Module, split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_statistics_equal_sorting_everything(model: CNN, split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patches, "_BATCH_BYTES", 1)  # batches of 16: the merge is at work
     steps: list[tuple[int, int]] = []
     found = channel_statistics(model, split, SPEC, progress=lambda done, all_: steps.append((done, all_)))
@@ -64,7 +63,7 @@ def test_statistics_equal_sorting_everything(model: nn.Module, split: Split, mon
     assert found.sample == found.n == 60
 
 
-def test_statistics_are_kept_by_weights(model: nn.Module, split: Split, tmp_path: Path) -> None:
+def test_statistics_are_kept_by_weights(model: CNN, split: Split, tmp_path: Path) -> None:
     first = cached_statistics(tmp_path, model, split, SPEC)
     (file,) = tmp_path.iterdir()
 
@@ -81,14 +80,14 @@ def test_statistics_are_kept_by_weights(model: nn.Module, split: Split, tmp_path
     assert cached_statistics(tmp_path, model, split, SPEC, progress=refuse).n == 60
     before = fingerprint(model, SPEC, 60)
     with torch.no_grad():
-        model.fc2.bias[0] += 1
+        model.get_parameter("fc2.bias")[0] += 1
     assert fingerprint(model, SPEC, 60) != before
     with pytest.raises(AssertionError, match="again"):
         cached_statistics(tmp_path, model, split, SPEC, progress=refuse)
     assert [p.name for p in tmp_path.iterdir()] == [file.name]  # the search that was broken off left nothing
 
 
-def test_fewer_images_than_places(model: nn.Module, split: Split) -> None:
+def test_fewer_images_than_places(model: CNN, split: Split) -> None:
     found = channel_statistics(model, split.take(torch.arange(4)), SPEC, layers=["conv1"])
     assert (found.layers["conv1"].images[:, 4:] == -1).all()
     assert (np.sort(found.layers["conv1"].images[:, :4], 1) == np.arange(4)).all()
@@ -96,7 +95,7 @@ def test_fewer_images_than_places(model: nn.Module, split: Split) -> None:
         channel_statistics(model, split, SPEC, layers=["conv7"])
 
 
-def test_patch_is_what_the_unit_sees(model: nn.Module, split: Split) -> None:
+def test_patch_is_what_the_unit_sees(model: CNN, split: Split) -> None:
     """Nothing outside the crop matters: put it into an empty image, and the unit answers the same."""
     part = channel_statistics(model, split, SPEC, layers=["conv2"]).layers["conv2"]
     field = next(layer.field for layer in layers(model, (1, 28, 28)) if layer.name == "conv2")

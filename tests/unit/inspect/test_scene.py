@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from cnn_demo.inspect.influence import influence
 from cnn_demo.inspect.scene import Scene, ViewOptions, choose_colors, order_channels, pack_scene, run_scene
+from cnn_demo.models.cnn import CNN
 from cnn_demo.models.registry import create_model
 
 ALL = ("conv", "norm", "activation", "pool", "add")
@@ -33,18 +33,18 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Any]:
 
 
 @pytest.fixture
-def model() -> nn.Module:
+def model() -> CNN:
     torch.manual_seed(0)
-    return create_model("cnn").eval()
+    return CNN().eval()
 
 
 @pytest.fixture
-def scene(model: nn.Module) -> Scene:
+def scene(model: CNN) -> Scene:
     image = np.random.default_rng(0).integers(0, 256, (1, 28, 28), dtype=np.uint8)
     return run_scene(model, image, torch.from_numpy(image)[None] / 255)
 
 
-def test_values_of_a_small_network_are_sent_exactly(model: nn.Module, scene: Scene) -> None:
+def test_values_of_a_small_network_are_sent_exactly(model: CNN, scene: Scene) -> None:
     header, array = unpack(pack_scene(scene, ViewOptions(ALL), pin=None, id="x"))
     layers = {layer["name"]: layer for layer in header["layers"]}
     assert header["shown"] == ["conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "fc1", "relu3", "fc2"]
@@ -119,7 +119,7 @@ def test_means_and_names(scene: Scene) -> None:
         scene.layer("conv9")
 
 
-def test_channels_in_order_and_what_follows_in_the_same(model: nn.Module, scene: Scene) -> None:
+def test_channels_in_order_and_what_follows_in_the_same(model: CNN, scene: Scene) -> None:
     found = order_channels(scene, model, "mean")
     assert set(found) == {"conv1", "relu1", "pool1", "conv2", "relu2", "pool2"}
     means = scene.values("relu2").mean((1, 2))  # the answer is complete behind the activation

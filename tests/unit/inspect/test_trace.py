@@ -14,6 +14,7 @@ from torchvision.models import mobilenet_v3_small, resnet18
 from cnn_demo.inspect.capture import capture
 from cnn_demo.inspect.steps import ConvStep, LinearStep, PoolStep, SoftmaxStep
 from cnn_demo.inspect.trace import trace, trace_unit
+from cnn_demo.models.cnn import CNN
 from cnn_demo.models.registry import MODELS, create_model
 
 
@@ -50,7 +51,11 @@ def randomized(model: nn.Module) -> nn.Module:
     """Running statistics, weights and biases away from their starting values."""
     generator = torch.Generator().manual_seed(3)
     for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
+        if (
+            isinstance(module, nn.modules.batchnorm._BatchNorm)
+            and module.running_mean is not None
+            and module.running_var is not None
+        ):
             module.running_mean.copy_(torch.randn(module.running_mean.shape, generator=generator) * 0.1)
             module.running_var.copy_(torch.rand(module.running_var.shape, generator=generator) + 0.5)
             if module.weight is not None:
@@ -101,7 +106,7 @@ def test_every_step_equals_pytorch(case: str, dtype: torch.dtype) -> None:
 
 def test_functions_of_a_conv_step() -> None:
     torch.manual_seed(0)
-    model = create_model("cnn").double()
+    model = CNN().double()
     image = torch.randn(1, 1, 28, 28, dtype=torch.float64)
     found = trace(model, image, "conv2", 7, 0, 13)
     conv = found.steps[0]
@@ -112,7 +117,9 @@ def test_functions_of_a_conv_step() -> None:
     assert not conv.patch[:, 0].any()  # the row above the map
     assert not conv.patch[:, :, 2].any()  # and the column to its right
     assert torch.equal(torch.from_numpy(conv.kernel), model.conv2.weight[7].detach())
-    assert conv.value == pytest.approx(conv.products.sum() + float(model.conv2.bias[7].detach()), abs=1e-12)
+    assert conv.value == pytest.approx(
+        conv.products.sum() + float(model.get_parameter("conv2.bias")[7].detach()), abs=1e-12
+    )
     json.dumps(found.plain(), allow_nan=False)
 
 
@@ -127,7 +134,7 @@ def test_max_pool_names_the_winner() -> None:
 
 def test_head_lists_contributions_and_softmax() -> None:
     torch.manual_seed(0)
-    model = create_model("cnn").double().eval()
+    model = CNN().double().eval()
     image = torch.randn(1, 1, 28, 28, dtype=torch.float64)
     found = trace(model, image, "fc2", 4, top=5)
     linear, softmax = found.steps
@@ -150,7 +157,7 @@ def test_head_lists_contributions_and_softmax() -> None:
 
 
 def test_unknown_units_are_named() -> None:
-    model, image = create_model("cnn"), torch.zeros(1, 1, 28, 28)
+    model, image = CNN(), torch.zeros(1, 1, 28, 28)
     with pytest.raises(KeyError, match="conv9"):
         trace(model, image, "conv9", 0)
     with pytest.raises(IndexError, match="outside layer 'conv1'"):

@@ -11,10 +11,12 @@ import torch.nn.functional as F
 
 import cnn_demo.models
 from cnn_demo.datasets.load import Dataset, load_dataset
+from cnn_demo.models.cnn import CNN
 from cnn_demo.models.registry import MODELS, count_parameters, create_model
 from cnn_demo.prediction.load import load_folder
 from cnn_demo.settings.config import TrainConfig
 from cnn_demo.settings.description import Setting, Whole
+from cnn_demo.training.events import CheckpointDue, Finished
 from cnn_demo.training.loop import fit
 from cnn_demo.training.snapshot import save_checkpoint
 from scripts.make_facts import compute_facts
@@ -41,6 +43,7 @@ def test_cnn_computes_what_functional_computes() -> None:
 def test_dropout_is_half_and_only_in_training() -> None:
     model = create_model("cnn")
     x = torch.randn(2, 1, 28, 28)
+    assert isinstance(model, CNN)
     assert model.dropout.p == 0.5
     assert not torch.equal(model.train()(x), model(x))
     assert torch.equal(model.eval()(x), model(x))
@@ -102,10 +105,12 @@ def test_a_model_of_ones_own_is_a_file_and_a_line(tmp_path: Path, monkeypatch: p
         full = load_dataset("mnist-mini")
         data = Dataset(full.spec, full.train.take(torch.arange(256)), full.test.take(torch.arange(20)))
         *_, last, finished = (event for event in fit(config, dataset=data))
+        assert isinstance(finished, Finished)
         assert finished.step == 2
+        assert isinstance(last, CheckpointDue)
         snapshot = last.capture()
         assert snapshot.weights["layers.1.weight"].shape == (24, 784)
         loaded = load_folder(save_checkpoint(tmp_path / "checkpoints", snapshot))
-        assert torch.equal(loaded.model.layers[1].weight, snapshot.weights["layers.1.weight"])
+        assert torch.equal(loaded.model.get_parameter("layers.1.weight"), snapshot.weights["layers.1.weight"])
     finally:
         MODELS.remove("linear")

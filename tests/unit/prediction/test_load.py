@@ -93,7 +93,7 @@ def test_errors_name_the_reference(source: Store, store: Store, make_run: Make) 
     put_checkpoint(store, run)
     for step in (7, "best"):
         with pytest.raises(CheckpointUnreadable, match=f"{run.id}@{step}: the run has no such checkpoint"):
-            load_model(ModelRef("run", run.id, step), source)  # type: ignore[arg-type]
+            load_model(ModelRef("run", run.id, step), source)
     weights = store.checkpoints(run.id)[0].path / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-9])
     with pytest.raises(CheckpointUnreadable, match=rf"{run.id}@60: weights\.safetensors"):

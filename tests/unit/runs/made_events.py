@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from filelock import FileLock
 from sqlalchemy import event
 
+from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.training.events import EpochEnd, EvalResult, Progress, StepMetrics
 
@@ -33,3 +35,10 @@ def statements_of(store: Store) -> Iterator[list[str]]:
         yield said
     finally:
         event.remove(store.db.engine, "before_cursor_execute", listen)
+
+
+def claim_next(store: Store, devices: list[str]) -> tuple[Run, FileLock]:
+    """The next run of the queue with its lock; there must be one."""
+    found = store.claim(devices)
+    assert found is not None
+    return found

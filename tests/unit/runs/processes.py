@@ -12,6 +12,7 @@ import psutil
 from cnn_demo.runs import worker
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
+from cnn_demo.training.events import Event
 
 PATIENCE = 120.0
 
@@ -44,7 +45,7 @@ def wait_for(store: Store, run_id: str, condition: Callable[[Run], bool]) -> Run
     raise AssertionError(f"not reached: {run}\n{(store.home / 'worker.log').read_text()[-2000:]}")
 
 
-def train_here(store: Store, on_event: Callable[[object], None] | None = None) -> Run:
+def train_here(store: Store, on_event: Callable[[Event], None] | None = None) -> Run:
     """Be the worker for the run at the head of the queue, in this process."""
     claimed = store.claim(["cpu"])
     assert claimed is not None

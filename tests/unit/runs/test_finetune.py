@@ -23,7 +23,7 @@ from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.settings.reference import ModelRef
 from cnn_demo.training.classification import Classification
 from cnn_demo.training.evaluate import evaluate
-from cnn_demo.training.events import EpochEnd, Progress
+from cnn_demo.training.events import CheckpointDue, EpochEnd, Progress, Started
 from cnn_demo.training.loop import fit
 from cnn_demo.training.samples import EXTRA_SHARE
 from tests.made_networks import put_checkpoint
@@ -90,6 +90,8 @@ def test_fit_starts_from_given_weights_and_mixes_in_the_share(small: Dataset) ->
     config = TrainConfig(device="cpu", batch_size=100, epochs=1)
     events = fit(config, dataset=small, initial_weights=weights, extra_samples=few)
     started, first = next(events), next(events)
+    assert isinstance(started, Started)
+    assert isinstance(first, CheckpointDue)
     assert started.train_n == 400 + 100
     assert started.train_n * EXTRA_SHARE == pytest.approx(100)
     begun = first.capture().weights
@@ -99,7 +101,9 @@ def test_fit_starts_from_given_weights_and_mixes_in_the_share(small: Dataset) ->
 def iter_weights(small: Dataset) -> Any:
     events = fit(TrainConfig(device="cpu"), dataset=small)
     next(events)
-    yield {name: value.clone() for name, value in next(events).capture().weights.items()}
+    first = next(events)
+    assert isinstance(first, CheckpointDue)
+    yield {name: value.clone() for name, value in first.capture().weights.items()}
 
 
 def test_weights_of_another_model_are_refused_by_name(small: Dataset) -> None:
@@ -127,7 +131,9 @@ def test_before_and_after_are_what_evaluation_says(
         expected = evaluate(model, DeviceDataset(split, SPEC, "cpu"), Classification(SPEC, "cpu"))
         assert score is not None
         assert (score.accuracy, score.n) == (pytest.approx(expected.accuracy), expected.n)
-    assert report.test_after == finetune.Score(pytest.approx(run.test_accuracy), run.test_n)
+    assert report.test_after is not None
+    assert (report.test_after.accuracy, report.test_after.n) == (pytest.approx(run.test_accuracy), run.test_n)
+    assert report.drawings_after is not None
     assert report.drawings_after.accuracy == 1.0  # three drawings, each seen dozens of times
     assert finetune.load_report(store, origin[0].id) is None
 
@@ -148,7 +154,8 @@ def test_best_by_validation_is_what_is_measured_and_what_others_start_from(
     assert best is not rows[-1], "the test needs a run whose last epoch is not its best"
     report = finetune.load_report(store, run.id)
     assert report is not None
-    assert report.test_after == finetune.Score(pytest.approx(best.test_accuracy), best.test_n)
+    assert report.test_after is not None
+    assert (report.test_after.accuracy, report.test_after.n) == (pytest.approx(best.test_accuracy), best.test_n)
     for reference in (run.id, f"{run.id}@best"):
         found = finetune.load_origin(store, reference).model
         assert finetune.load_origin(store, reference).step == best.step
@@ -207,7 +214,7 @@ def test_what_is_missing_is_named(store: Store, origin: tuple[Run, torch.nn.Modu
 )
 def test_names_are_validated(field: str, value: object) -> None:
     with pytest.raises(ConfigError) as caught:
-        TrainConfig(**{field: value})
+        TrainConfig.from_values({field: value})
     assert caught.value.field == field
 
 

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from cnn_demo.runs import launcher, worker
-from cnn_demo.runs.records import RunState
+from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
 from tests.unit.runs.processes import PATIENCE, ended, kill_workers, wait_for, wait_until, workers
@@ -50,7 +51,7 @@ def test_worker_that_dies_at_import_is_reported(store: Store, tmp_path: Path, mo
 def test_worker_that_dies_without_a_word_is_not_replaced_for_ever(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spawned = []
+    spawned: list[Store] = []
     monkeypatch.setattr(launcher, "_spawn", spawned.append)
     monkeypatch.setattr(launcher, "_GRACE_SECONDS", 0.0)
     run = launcher.launch(store, CONFIG)
@@ -74,7 +75,9 @@ def test_standby_waits_is_single_and_leaves(store: Store) -> None:
         time.sleep(0.1)
 
 
-def test_no_standby_is_started_beside_a_training_run(store: Store, make_run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_standby_is_started_beside_a_training_run(
+    store: Store, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(launcher, "_spawn", lambda _: pytest.fail("started"))
     make_run("running", epochs=1)
     launcher.warm(store)

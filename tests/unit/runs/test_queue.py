@@ -12,22 +12,22 @@ from cnn_demo.runs.recorder import Recorder
 from cnn_demo.runs.records import RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
-from tests.unit.runs.made_events import statements_of
+from tests.unit.runs.made_events import claim_next, statements_of
 
 
 def test_one_active_run_a_device_and_the_queue_moves_by_itself(store: Store) -> None:
     first, second = store.create(TrainConfig(device="cpu")), store.create(TrainConfig())
     gpu = store.create(TrainConfig(device="cuda:0"))
     assert [store.get(r.id).queue_position for r in (first, second, gpu)] == [1, 2, 3]
-    taken, lock = store.claim(["cpu"])
+    taken, lock = claim_next(store, ["cpu"])
     assert (taken.id, taken.state, taken.device) == (first.id, RunState.STARTING, "cpu")
     # The second waits for the CPU; the third is not held up by it (and will fail in words, for there is no GPU).
-    other, other_lock = store.claim(["cpu"])
+    other, other_lock = claim_next(store, ["cpu"])
     assert (other.id, other.device) == (gpu.id, "cuda:0")
     assert store.claim(["cpu"]) is None
     Recorder(store, taken).end(RunState.FINISHED)
     lock.release()
-    third, third_lock = store.claim(["cpu"])
+    third, third_lock = claim_next(store, ["cpu"])
     assert third.id == second.id
     other_lock.release()
     third_lock.release()
@@ -37,7 +37,7 @@ def test_auto_spreads_over_gpus_of_one_kind_only(store: Store) -> None:
     for _ in range(3):
         store.create(TrainConfig(device="auto"))
     devices = ["cuda:0", "cuda:1", "cpu"]
-    (a, lock_a), (b, lock_b) = store.claim(devices), store.claim(devices)
+    (a, lock_a), (b, lock_b) = claim_next(store, devices), claim_next(store, devices)
     assert {a.device, b.device} == {"cuda:0", "cuda:1"}
     assert store.claim(devices) is None
     lock_a.release()
@@ -60,7 +60,7 @@ def test_the_order_does_not_follow_a_clock_that_jumps(store: Store, monkeypatch:
         made.append(store.create(TrainConfig(device="cpu")).id)
     assert [store.get(run_id).queue_position for run_id in made] == [1, 2, 3, 4]
     assert {run.id: run.queue_position for run in store.list()} == dict(zip(made, (1, 2, 3, 4), strict=True))
-    claimed = store.claim(["cpu"])
+    claimed = claim_next(store, ["cpu"])
     assert claimed is not None
     assert claimed[0].id == made[0]
     claimed[1].release()
@@ -79,7 +79,7 @@ def test_the_device_that_frees_while_the_queue_is_looked_at_goes_to_the_first(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.create(TrainConfig(device="cpu"))
-    (taken, lock) = store.claim(["cpu"]) or pytest.fail("nothing to claim")
+    (taken, lock) = claim_next(store, ["cpu"])
     first, second = (store.create(TrainConfig(device="cpu")).id for _ in range(2))
     real = store.lock
 
@@ -93,7 +93,7 @@ def test_the_device_that_frees_while_the_queue_is_looked_at_goes_to_the_first(
     if claimed := store.claim(["cpu"]):
         pytest.fail(f"{claimed[0].id} came before {first}")
     Recorder(store, taken).end(RunState.FINISHED)
-    claimed = store.claim(["cpu"])
+    claimed = claim_next(store, ["cpu"])
     assert claimed is not None
     assert claimed[0].id == first
     claimed[1].release()
@@ -116,7 +116,7 @@ def test_a_run_whose_former_worker_is_not_gone_yet_is_passed_over_for_now(store:
 @pytest.mark.parametrize("waiting", [1, 30])
 def test_a_look_at_an_unchanged_queue_is_one_statement(store: Store, waiting: int) -> None:
     store.create(TrainConfig(device="cpu"))
-    (_, lock) = store.claim(["cpu"]) or pytest.fail("nothing to claim")
+    (_, lock) = claim_next(store, ["cpu"])
     for _ in range(waiting):
         store.create(TrainConfig(device="cpu"))
     poll = QueuePoll(store, ["cpu"])
@@ -132,7 +132,7 @@ def test_a_look_at_an_unchanged_queue_is_one_statement(store: Store, waiting: in
 def test_a_run_that_is_not_understood_fails_and_the_next_one_starts(store: Store) -> None:
     foreign, good = store.create(TrainConfig(device="cpu")), store.create(TrainConfig(device="cpu"))
     store.change_run(foreign.id, config={**TrainConfig().to_dict(), "brain": 3})
-    claimed = store.claim(["cpu"])
+    claimed = claim_next(store, ["cpu"])
     assert claimed is not None
     assert claimed[0].id == good.id
     failed = store.get(foreign.id)

@@ -10,7 +10,7 @@ from cnn_demo.runs.recorder import Recorder, StoreControl
 from cnn_demo.runs.records import RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
-from cnn_demo.training.events import EpochEnd, EvalResult, Progress, Started, StepMetrics
+from cnn_demo.training.events import EpochEnd, EvalResult, Progress, Snapshot, Started, StepMetrics
 from tests.unit.runs.made_events import epoch_end, steps
 
 
@@ -19,6 +19,7 @@ def test_stop_pause_resume_and_rate_reach_the_loop(store: Store, monkeypatch: py
     run = store.create(TrainConfig())
     with store.lock(run.id):
         claimed = store.claim_own(["cpu"], run.id)
+        assert claimed is not None
         recorder, control = Recorder(store, claimed), StoreControl(store, run.id)
         recorder.started(Started(0, 8, 4, 99, "cpu", 40), {"torch": "x"})
         assert store.get(run.id).state is RunState.RUNNING
@@ -42,7 +43,6 @@ def test_stop_pause_resume_and_rate_reach_the_loop(store: Store, monkeypatch: py
 
 
 def test_rewind_forgets_what_will_be_made_again(store: Store) -> None:
-    from types import SimpleNamespace
 
     run = store.create(TrainConfig())
     recorder = Recorder(store, run)
@@ -51,7 +51,7 @@ def test_rewind_forgets_what_will_be_made_again(store: Store) -> None:
     recorder.epoch_end(epoch_end(2, 8))
     recorder.mark("lr", 3, 0.75, 0.5)
     recorder.mark("lr", 6, 1.5, 0.1)
-    plan = recorder.rewind(SimpleNamespace(step=5, epoch=1.25))
+    plan = recorder.rewind(Snapshot(5, 1.25, {}, {}))
     assert plan == [(6, 0.1)]
     assert store.steps(run.id).step == [1, 2, 3, 4, 5]
     assert [e.epoch for e in store.epochs(run.id)] == [1]

@@ -16,7 +16,7 @@ from cnn_demo.runs import recovery
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
-from cnn_demo.training.events import EpochEnd, Progress
+from cnn_demo.training.events import EpochEnd, Event, Progress
 from tests.unit.runs.processes import train_here
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -80,7 +80,12 @@ def test_two_damaged_checkpoints_ask_and_go_on_from_the_weights_between(store: S
 
     seen: list[int] = []
     recovery.go_on_from_weights(store, failed.id)
-    done = train_here(store, on_event=lambda e: isinstance(e, Progress) and seen.append(e.steps[0].step))
+
+    def note(event: Event) -> None:
+        if isinstance(event, Progress):
+            seen.append(event.steps[0].step)
+
+    done = train_here(store, on_event=note)
     assert done.state is RunState.FINISHED, done.error
     assert seen[0] == newest + 1
     assert (recovery.FRESH_STATE, newest) in [(m.kind, m.step) for m in store.marks(done.id)]

@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from cnn_demo.runs import base, curve_sums, metrics, queue, store
 from cnn_demo.runs.tables import metadata, runs
 
-POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
+POSTGRESQL = postgresql.dialect()
 
 
 def test_tables_for_postgresql() -> None:

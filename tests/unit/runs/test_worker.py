@@ -6,6 +6,7 @@ import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training import snapshot
-from cnn_demo.training.events import EpochEnd, EvalResult
+from cnn_demo.training.events import EpochEnd, EvalResult, Event
 from cnn_demo.training.snapshot import load_snapshot
 from tests.unit.runs.processes import ended, kill_workers, train_here, wait_for
 
@@ -165,9 +166,12 @@ def test_folder_deleted_in_mid_run(store: Store, monkeypatch: pytest.MonkeyPatch
     from cnn_demo.training.events import Progress
 
     run = store.create(CONFIG)
-    done = train_here(
-        store, lambda e: isinstance(e, Progress) and shutil.rmtree(store.folder(run.id), ignore_errors=True)
-    )
+
+    def delete_folder(event: Event) -> None:
+        if isinstance(event, Progress):
+            shutil.rmtree(store.folder(run.id), ignore_errors=True)
+
+    done = train_here(store, delete_folder)
     assert done.state in (RunState.FAILED, RunState.CRASHED)
     assert done.error_kind == "folder_missing"
 
@@ -175,7 +179,7 @@ def test_folder_deleted_in_mid_run(store: Store, monkeypatch: pytest.MonkeyPatch
 def test_missing_data_set_carries_the_way_out(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CNN_DEMO_DATA", str(tmp_path / "nothing"))
 
-    def no_network(*_args, **_options):
+    def no_network(*_args: Any, **_options: Any) -> None:
         raise DatasetUnavailable("mnist", "network", "no mirror answered", root=tmp_path / "nothing")
 
     monkeypatch.setattr("cnn_demo.datasets.load.load_dataset", no_network, raising=False)
@@ -224,7 +228,12 @@ def test_queue_is_counted_without_owned_runs(store: Store) -> None:
 def test_an_early_stopped_run_killed_before_it_could_say_so_trains_no_more(store: Store) -> None:
     """From the second epoch on the learning rate is so high that the network gets worse."""
     run_id = store.create(TrainConfig(batch_size=25, epochs=9, device="cpu", val_fraction=0.5, patience=1)).id
-    early = train_here(store, lambda e: isinstance(e, EpochEnd) and store.set_lr(run_id, 0.5))
+
+    def raise_rate(event: Event) -> None:
+        if isinstance(event, EpochEnd):
+            store.set_lr(run_id, 0.5)
+
+    early = train_here(store, raise_rate)
     assert early.state is RunState.FINISHED, early.error
     assert early.step < early.total_steps, "the test needs a run that stopped early"
     epochs = store.epochs(early.id)

@@ -25,7 +25,7 @@ def test_defaults_are_the_promised_ones() -> None:
     )
 
 
-BAD = {
+BAD: dict[str, list[object]] = {
     "dataset": ["", None, "imagenet"],
     "model": [3, "lenet"],
     "epochs": [0, 1001, 2.5, True],
@@ -53,7 +53,7 @@ BAD = {
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in BAD.items() for value in values])
 def test_bad_values_are_named(field: str, value: object) -> None:
     with pytest.raises(ConfigError) as caught:
-        TrainConfig(**{field: value})
+        TrainConfig.from_dict({field: value})
     assert caught.value.field == field
     assert caught.value.value == value or value != value
     assert field in str(caught.value)

@@ -15,7 +15,7 @@ STILL = Ranges(rotation=0, scale=0, aspect=0, shear=0, translation=0, elastic=0,
 
 
 def only(**changes: float) -> Ranges:
-    return Ranges(**{**{n: getattr(STILL, n) for n in STILL.__slots__}, **changes})  # type: ignore[arg-type]
+    return Ranges(**{**{n: getattr(STILL, n) for n in STILL.__slots__}, **changes})
 
 
 def dice(seed: int = 0) -> torch.Generator:

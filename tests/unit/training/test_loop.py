@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -54,7 +55,12 @@ def frozen(snapshot: Snapshot) -> Snapshot:
     return Snapshot(snapshot.step, snapshot.epoch, *copy.deepcopy((snapshot.weights, snapshot.state, snapshot.meta)))
 
 
-def train(config: TrainConfig, data: Dataset, **options) -> tuple[list, dict[int, Snapshot]]:
+def val_loss(end: EpochEnd) -> float:
+    assert end.val is not None
+    return end.val.loss
+
+
+def train(config: TrainConfig, data: Dataset, **options: Any) -> tuple[list, dict[int, Snapshot]]:
     events, snapshots = [], {}
     for event in fit(config, dataset=data, **options):
         events.append(event)
@@ -67,7 +73,8 @@ def assert_same_weights(a: Snapshot, b: Snapshot) -> None:
     assert a.weights.keys() == b.weights.keys()
     for name in a.weights:
         assert torch.equal(a.weights[name], b.weights[name]), name
-    tensors_a, tensors_b = {}, {}
+    tensors_a: dict[str, torch.Tensor] = {}
+    tensors_b: dict[str, torch.Tensor] = {}
     assert pack_state(a.state, tensors_a) == pack_state(b.state, tensors_b)
     for name in tensors_a:
         assert torch.equal(tensors_a[name], tensors_b[name]), name
@@ -178,9 +185,9 @@ def test_resumed_anywhere_ends_the_same(tiny: Dataset, step: int, ema: float) ->
     for e in again_events:
         if isinstance(e, EpochEnd):  # also the epoch that was cut in two reports its true mean
             assert e.train.loss == pytest.approx(ends[e.epoch].train.loss, rel=1e-12)
-            assert (e.test.loss, e.val.loss, e.best) == (
+            assert (e.test.loss, val_loss(e), e.best) == (
                 ends[e.epoch].test.loss,
-                ends[e.epoch].val.loss,
+                val_loss(ends[e.epoch]),
                 ends[e.epoch].best,
             )
 
@@ -278,10 +285,11 @@ def test_early_stop_looks_at_validation_only(tiny: Dataset) -> None:
     events, _ = train(config, tiny)
     ends = [e for e in events if isinstance(e, EpochEnd)]
     assert events[-1].reason == "early"
-    losses = [e.val.loss for e in ends]
+    losses = [val_loss(e) for e in ends]
     best = losses.index(min(losses))
     assert len(ends) - 1 - best == 2
     assert [e.best for e in ends] == [loss == min(losses[: i + 1]) for i, loss in enumerate(losses)]
+    assert ends[0].val is not None
     assert ends[0].val.n == 60
     assert ends[0].train.n == 240
 
@@ -301,9 +309,9 @@ def test_a_snapshot_knows_the_best_epoch(tiny: Dataset) -> None:
     events, snapshots = train(config, tiny)
     for end in (e for e in events if isinstance(e, EpochEnd)):
         so_far = [e for e in events if isinstance(e, EpochEnd) and e.epoch <= end.epoch]
-        best = min(so_far, key=lambda e: e.val.loss)
+        best = min(so_far, key=val_loss)
         meta = snapshots[end.step].meta
-        assert (meta["best_val"], meta["best_epoch"], meta["best_step"]) == (best.val.loss, best.epoch, best.step)
+        assert (meta["best_val"], meta["best_epoch"], meta["best_step"]) == (val_loss(best), best.epoch, best.step)
     again, _ = train(config, tiny, resume=snapshots[4])
     assert [e.best for e in again if isinstance(e, EpochEnd)] == [e.best for e in events if isinstance(e, EpochEnd)][2:]
 

@@ -153,7 +153,7 @@ def test_full_disk_leaves_nothing_behind_and_the_old_one_intact(
     old = save_checkpoint(folder, snapshot(1))
     calls = []
 
-    def full(tensors, path):
+    def full(tensors: dict[str, torch.Tensor], path: Path) -> None:
         calls.append(path)
         if len(calls) == 2:
             Path(path).write_bytes(b"x" * 1000)

@@ -26,7 +26,8 @@ def test_everything_that_a_state_may_hold_comes_back_as_it_was() -> None:
     back = unpack_state(packed, tensors)
     assert torch.equal(back["state"][0].pop("step"), tensor)
     assert torch.equal(back["state"][0]["history"].pop(0), tensor + 1)
-    del state["state"][0]["step"], state["state"][0]["history"][0]  # type: ignore[union-attr]
+    first: Any = state["state"]
+    del first[0]["step"], first[0]["history"][0]
     assert back == state
     assert isinstance(back["param_groups"][0]["betas"], tuple)
 

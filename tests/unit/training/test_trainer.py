@@ -14,7 +14,7 @@ from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.models.registry import MODELS
 from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training.errors import OutOfMemory, ResumeError
-from cnn_demo.training.events import Started
+from cnn_demo.training.events import CheckpointDue, Snapshot, Started
 from cnn_demo.training.loop import fit
 from cnn_demo.training.trainer import Trainer, find_fitting_batch
 
@@ -94,8 +94,8 @@ def test_the_batch_is_tried_with_the_parts_of_the_run(tiny: Dataset, monkeypatch
 
 
 def test_a_foreign_snapshot_is_refused(tiny: Dataset) -> None:
-    def last_snapshot(config: TrainConfig) -> object:
-        return [e for e in fit(config, dataset=tiny) if hasattr(e, "capture")][-1].capture()
+    def last_snapshot(config: TrainConfig) -> Snapshot:
+        return [e for e in fit(config, dataset=tiny) if isinstance(e, CheckpointDue)][-1].capture()
 
     plain = last_snapshot(CONFIG)
     small = Dataset(tiny.spec, tiny.train.take(torch.arange(200)), tiny.test)
@@ -123,4 +123,4 @@ def test_compile_failure_is_quiet(
     trainers = [Trainer(CONFIG.replace(compile=compile_), tiny) for compile_ in ("on", "off")]
     for trainer in trainers:
         trainer.step(1, torch.arange(128), 1e-3, seed=0)
-    assert torch.equal(trainers[0].model.fc2.weight, trainers[1].model.fc2.weight)
+    assert torch.equal(*(trainer.model.get_parameter("fc2.weight") for trainer in trainers))

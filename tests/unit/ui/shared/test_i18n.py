@@ -50,9 +50,13 @@ def test_every_string_is_translated(code: str) -> None:
     assert source - known.keys() == set(), "run `make i18n` and translate"
     assert known.keys() - source == set(), "run `make i18n`: these are no longer used"
     for message in known.values():
-        texts = message.string if isinstance(message.string, tuple) else (message.string,)
-        assert all(text and text.strip() for text in texts), f"untranslated: {message.id!r}"
+        assert all(text and text.strip() for text in texts_of(message.string)), f"untranslated: {message.id!r}"
         assert not message.fuzzy, f"fuzzy: {message.id!r}"
+
+
+def texts_of(string: object) -> tuple[str, ...]:
+    """The forms of a message: one, or those of singular and plural."""
+    return tuple(map(str, string)) if isinstance(string, tuple | list) else (str(string or ""),)
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -60,10 +64,8 @@ def test_placeholders_are_the_same(code: str) -> None:
     for message in catalog(code):
         if not message.id:
             continue
-        ids = message.id if isinstance(message.id, tuple) else (message.id,)
-        texts = message.string if isinstance(message.string, tuple) else (message.string,)
-        for text in texts:
-            assert names_in(text) == names_in(ids[-1]), message.id
+        for text in texts_of(message.string):
+            assert names_in(text) == names_in(texts_of(message.id)[-1]), message.id
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
