@@ -59,7 +59,7 @@ def warm(store: Store) -> None:
 def ensure_worker(store: Store, *, even_without_work: bool = False) -> bool:
     """Start a standby worker unless one is there or on its way.
 
-    A worker that dies before it takes a run is replaced, but not for ever: after three the run at the head of the
+    A worker that dies before it takes a run is replaced, but only so often: after three the run at the head of the
     queue is failed with the end of the worker's log, and the next run has its turn.
 
     Returns:
