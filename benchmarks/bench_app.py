@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from benchmarks.common import machine, server, spread, verdict, wait_until_healthy
 from cnn_demo.runs import launcher
@@ -25,11 +25,10 @@ from cnn_demo.runs.store import Store
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
-def open_chromium(playwright: object) -> Browser:
+def open_chromium(playwright: Playwright) -> Browser:
     """Debian's Chromium where it is, else Playwright's own."""
     path = "/usr/bin/chromium"
-    options = {"executable_path": path} if os.path.exists(path) else {}
-    return playwright.chromium.launch(args=CHROMIUM, **options)  # type: ignore[attr-defined]
+    return playwright.chromium.launch(args=CHROMIUM, executable_path=path if os.path.exists(path) else None)
 
 
 def heading(page: Page, address: str, began: float) -> float:

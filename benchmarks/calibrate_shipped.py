@@ -15,16 +15,16 @@ from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.datasets.splits import Split
 from cnn_demo.handwriting.skeletons.outliers import PURPOSES
 from cnn_demo.handwriting.strokes import synthesize, synthesize_outliers
-from cnn_demo.prediction.calibration import Calibration, calibrate, energy, judge, scores
+from cnn_demo.prediction.calibration import Calibration, Kind, calibrate, energy, judge, scores
 from cnn_demo.prediction.logits import compute_logits
 from cnn_demo.prediction.shipped import SHIPPED
 
-KINDS = ("sure", "torn", "unsure", "not_a_digit")
+KINDS: tuple[Kind, ...] = ("sure", "torn", "unsure", "not_a_digit")
 
 
 def words(logits: torch.Tensor, calibration: Calibration) -> str:
     """Share of each verdict over the rows, for people."""
-    found: list[str] = [judge(row, calibration).kind for row in logits]
+    found = [judge(row, calibration).kind for row in logits]
     return ", ".join(f"{kind} {found.count(kind) / len(found):.2%}" for kind in KINDS)
 
 

@@ -61,8 +61,8 @@ def middle_line(font: ImageFont.FreeTypeFont, sign: str) -> NDArray[np.float64] 
         return None
     glyph = image.crop(box)
     scale = _HEIGHT / max(glyph.size)
-    size = tuple(max(3, round(side * scale)) for side in glyph.size)
-    mask = (np.asarray(glyph.resize(size, Image.Resampling.BICUBIC)) > 127).astype(np.uint8)  # type: ignore[arg-type]
+    width, height = (max(3, round(side * scale)) for side in glyph.size)
+    mask = (np.asarray(glyph.resize((width, height), Image.Resampling.BICUBIC)) > 127).astype(np.uint8)
     line = thin_masks(torch.from_numpy(np.pad(mask, 6))[None])[0].numpy()
     points = np.argwhere(line)[:, ::-1].astype(np.float64)
     return points if len(points) > 1 else None

@@ -212,9 +212,9 @@ def test_what_is_missing_is_named(store: Store, origin: tuple[Run, torch.nn.Modu
         ("collection", 1),
     ],
 )
-def test_names_are_validated(field: str, value: object) -> None:
+def test_names_are_validated(field: str, value: Any) -> None:
     with pytest.raises(ConfigError) as caught:
-        TrainConfig.from_values({field: value})
+        TrainConfig(**{field: value})
     assert caught.value.field == field
 
 

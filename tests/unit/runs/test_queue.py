@@ -61,7 +61,6 @@ def test_the_order_does_not_follow_a_clock_that_jumps(store: Store, monkeypatch:
     assert [store.get(run_id).queue_position for run_id in made] == [1, 2, 3, 4]
     assert {run.id: run.queue_position for run in store.list()} == dict(zip(made, (1, 2, 3, 4), strict=True))
     claimed = claim_next(store, ["cpu"])
-    assert claimed is not None
     assert claimed[0].id == made[0]
     claimed[1].release()
 
@@ -94,7 +93,6 @@ def test_the_device_that_frees_while_the_queue_is_looked_at_goes_to_the_first(
         pytest.fail(f"{claimed[0].id} came before {first}")
     Recorder(store, taken).end(RunState.FINISHED)
     claimed = claim_next(store, ["cpu"])
-    assert claimed is not None
     assert claimed[0].id == first
     claimed[1].release()
     lock.release()
@@ -133,7 +131,6 @@ def test_a_run_that_is_not_understood_fails_and_the_next_one_starts(store: Store
     foreign, good = store.create(TrainConfig(device="cpu")), store.create(TrainConfig(device="cpu"))
     store.change_run(foreign.id, config={**TrainConfig().to_dict(), "brain": 3})
     claimed = claim_next(store, ["cpu"])
-    assert claimed is not None
     assert claimed[0].id == good.id
     failed = store.get(foreign.id)
     assert (failed.state, failed.error_kind) == (RunState.FAILED, "other_version")

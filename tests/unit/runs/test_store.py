@@ -8,10 +8,9 @@ import multiprocessing
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from cnn_demo.runs import launcher
 from cnn_demo.runs.home import runs_home
@@ -243,10 +242,10 @@ def test_files_make_room_where_even_deleting_a_row_needs_some(
     (store.folder(run.id) / "large").write_bytes(b"x")
     real = store._delete_rows
 
-    def needs_room(*args: Any) -> None:
+    def needs_room(connection: Connection, run_id: str) -> None:
         if list(store.home.glob(".deleted-*/large")):
             raise StoreUnavailable(store.home, "database or disk is full")
-        real(*args)
+        real(connection, run_id)
 
     monkeypatch.setattr(store, "_delete_rows", needs_room)
     store.delete(run.id)

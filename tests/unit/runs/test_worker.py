@@ -6,7 +6,6 @@ import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -179,7 +178,7 @@ def test_folder_deleted_in_mid_run(store: Store, monkeypatch: pytest.MonkeyPatch
 def test_missing_data_set_carries_the_way_out(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CNN_DEMO_DATA", str(tmp_path / "nothing"))
 
-    def no_network(*_args: Any, **_options: Any) -> None:
+    def no_network(*_args: object, **_options: object) -> None:
         raise DatasetUnavailable("mnist", "network", "no mirror answered", root=tmp_path / "nothing")
 
     monkeypatch.setattr("cnn_demo.datasets.load.load_dataset", no_network, raising=False)

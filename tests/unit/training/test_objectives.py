@@ -40,8 +40,8 @@ class TwoTowers(nn.Module):
 class Contrastive:
     """Each image against the captions of its batch, and each caption of the batch against the images."""
 
-    def __init__(self, spec: object, device: object) -> None:
-        self.one_hot = torch.eye(10, device=device)  # type: ignore[call-overload]
+    def __init__(self, spec: object, device: torch.device | str) -> None:
+        self.one_hot = torch.eye(10, device=device)
 
     def make_targets(self, labels: Tensor) -> Tensor:
         return self.one_hot[labels]

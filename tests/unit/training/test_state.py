@@ -15,7 +15,7 @@ from tests.odd_optimizer import OddOptimizer
 
 def test_everything_that_a_state_may_hold_comes_back_as_it_was() -> None:
     tensor = torch.arange(6).view(2, 3)
-    state = {
+    state: dict[str, Any] = {
         "state": {0: {"step": tensor, "history": [tensor + 1, (1, None, 2.5)]}, 7: {}},
         "param_groups": [{"betas": (0.9, 0.999), "lr": 1e-3, "name": "all", "fused": True}],
         "empty": {},
@@ -26,8 +26,7 @@ def test_everything_that_a_state_may_hold_comes_back_as_it_was() -> None:
     back = unpack_state(packed, tensors)
     assert torch.equal(back["state"][0].pop("step"), tensor)
     assert torch.equal(back["state"][0]["history"].pop(0), tensor + 1)
-    first: Any = state["state"]
-    del first[0]["step"], first[0]["history"][0]
+    del state["state"][0]["step"], state["state"][0]["history"][0]
     assert back == state
     assert isinstance(back["param_groups"][0]["betas"], tuple)
 

@@ -40,10 +40,11 @@ def test_pairs_for_measuring_have_the_styles_kept_for_validation(monkeypatch: py
     asked: list[bool] = []
     monkeypatch.setattr(outliers, "_draw_digit_pair", lambda _, *, held_out: asked.append(held_out))
     stream = RandomStream(np.random.default_rng(0))
-    for purpose, held_out in (("training", False), ("calibration", False), ("measuring", True)):
+    styles: dict[Purpose, bool] = {"training": False, "calibration": False, "measuring": True}
+    for purpose, held_out in styles.items():
         asked.clear()
         for _ in range(100):
-            draw_outlier(stream, purpose)  # type: ignore[arg-type]
+            draw_outlier(stream, purpose)
         assert set(asked) == {held_out}
 
 
