@@ -10,6 +10,6 @@ __version__ = "0.1.0"
 
 # OpenMP's threads spin while they wait for each other. As soon as anything else wants a core (a viewer of the app is
 # enough), the spinning steals it from the thread that is waited for, and training slows down several times over.
-# Sleeping costs next to nothing. OpenMP reads this once, when torch is loaded; whoever sets it in the environment is
-# obeyed.
+# Sleeping costs next to nothing. OpenMP reads this once, when torch is loaded. A value that is set in the environment
+# already is kept.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

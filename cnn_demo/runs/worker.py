@@ -99,7 +99,7 @@ def _fail(store: Store, recorder: Recorder, error: Exception) -> None:
     try:
         recorder.fail(kind, sentence, detail, hint)
     except OSError:
-        # Not even a row fits. The run's lock is about to fall: whoever looks next will find the run crashed.
+        # Not even a row fits. The run's lock is released next, so the next look finds the run crashed.
         log.exception("the store cannot be written")
 
 

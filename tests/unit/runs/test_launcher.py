@@ -48,9 +48,7 @@ def test_worker_that_dies_at_import_is_reported(store: Store, tmp_path: Path, mo
     assert "Traceback" in failed.error_detail
 
 
-def test_worker_that_dies_without_a_word_is_not_replaced_for_ever(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_worker_that_dies_at_once_is_replaced_a_few_times_only(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     spawned: list[Store] = []
     monkeypatch.setattr(launcher, "_spawn", spawned.append)
     monkeypatch.setattr(launcher, "_GRACE_SECONDS", 0.0)

@@ -32,7 +32,7 @@ def test_stop_pause_resume_and_rate_reach_the_loop(store: Store, monkeypatch: py
         control.refresh()
         assert (control.paused, control.take_lr(), control.take_lr()) == (False, 0.25, None)
         control.refresh()
-        assert control.take_lr() is None, "a wish is granted once"
+        assert control.take_lr() is None, "a request is carried out once"
         store.stop(run.id)
         control.refresh()
         assert control.stopping

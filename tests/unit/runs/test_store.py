@@ -1,4 +1,4 @@
-"""The store: wishes, states, metrics, and what several processes may do at once."""
+"""The store: requests, states, metrics, and what several processes may do at once."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_command_line_run_that_died_waiting_is_found(store: Store) -> None:
     assert store.get(run_id).state is RunState.CRASHED
 
 
-def test_queued_run_stops_at_once_and_ended_ones_ignore_wishes(store: Store) -> None:
+def test_queued_run_stops_at_once_and_ended_ones_ignore_requests(store: Store) -> None:
     run = store.create(TrainConfig())
     assert store.stop(run.id).state is RunState.STOPPED
     assert store.pause(run.id).state is RunState.STOPPED
