@@ -29,14 +29,16 @@ def main() -> None:
     parser.add_argument("other", type=Path, metavar="OTHER_CHECKOUT")
     parser.add_argument("name", metavar="BENCHMARK", help="such as bench_fit")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("options", nargs="*", help="options of the benchmark, after --")
-    args = parser.parse_args()
+    parser.epilog = "What follows -- goes to the benchmark."
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    args, options = parser.parse_args(words[:end]), words[end + 1 :]
     pair = [("other", args.other.resolve()), ("this", ROOT)]
     for number in range(args.rounds):
         for who, checkout in pair if number % 2 == 0 else reversed(pair):
             print(f"-- round {number + 1}, {who} checkout", flush=True)
             env = {**os.environ, "PYTHONPATH": str(checkout)}
-            subprocess.run([*command(checkout, args.name), *args.options], cwd=checkout, env=env, check=False)
+            subprocess.run([*command(checkout, args.name), *options], cwd=checkout, env=env, check=False)
 
 
 if __name__ == "__main__":
