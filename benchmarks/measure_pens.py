@@ -2,13 +2,13 @@
 
     python -m benchmarks.measure_pens FILE [--model RUN]
 
-FILE is KEEL's copy of the data, penbased.dat; `cnn_demo/data/make_pens.py` says where it comes from and how the
+FILE is KEEL's copy of the data, penbased.dat; `scripts/make_pens.py` says where it comes from and how the
 fourteen writers of the test part are told from the thirty of the training part, whose strokes the network has learnt.
 Each digit is drawn on a pad of 280 pixels with a round pen 10 to 24 wide, filling 30% to 90% of the pad, off center,
 once straight from point to point and once in a smooth curve, as the pad draws; then it goes the way of
 `python -m cnn_demo predict`.
 
-The data keeps less than a pad does (see `cnn_demo/data/pens.py`): eight points a digit, nothing of where the pen was
+The data keeps less than a pad does (see `cnn_demo/handwriting/pens.py`): eight points a digit, nothing of where the pen was
 lifted, and no proportions, which are made up: 0.55 to 0.95 as wide as high.
 
 Before any network learnt from the thirty, recordings and errors of both parts had been looked at, to see which ways of

@@ -296,15 +296,17 @@ def _warm_up() -> None:
     import torch
     import torch.nn.functional as F
 
-    import cnn_demo.prediction.load
     import cnn_demo.runs.finetune
-    import cnn_demo.training  # noqa: F401
+    import cnn_demo.runs.recorder
+    import cnn_demo.training.classification
+    import cnn_demo.training.loop  # noqa: F401
     from cnn_demo.datasets.load import load_dataset
 
     load_dataset("mnist-mini")
     kernel = torch.full((2, 1, 3, 3), 0.1, requires_grad=True)
-    adam = torch.optim.Adam([kernel], fused=True)
-    F.conv2d(torch.ones(1, 1, 8, 8), kernel).sum().backward()
+    adam = torch.optim.AdamW([kernel], fused=True)
+    outputs = F.max_pool2d(F.conv2d(torch.ones(1, 1, 8, 8), kernel), 6).flatten(1)  # (1, 2, 6, 6) -> (1, 2)
+    F.kl_div(F.log_softmax(outputs, dim=1), torch.tensor([[1.0, 0.0]]), reduction="batchmean").backward()
     adam.step()
 
 

@@ -143,6 +143,7 @@ ONE_WAY = {
     "the path of the model that ships": (r"""["']cnn-mnist["']""", {"prediction/shipped.py"}),
     "the grammar of references to networks": (r"@\(|\.partition\(\"@\"\)|\.split\(\"@\"\)", {"settings/reference.py"}),
     "normalization": (r"-\s*mean\b[^\n]*/\s*std|\.std\b.*\.mean\b", {"datasets/device_dataset.py"}),
+    "batched logits": (r"torch\.cat\(\[model\(", {"prediction/logits.py"}),
     "PNG encoding": (r"""format=["']PNG["']|imwrite""", {"plots/png.py"}),
     "active states": (r"RunState\.STARTING[^\n]*RunState\.RUNNING|'starting', 'running'", {"runs/records.py"}),
 }

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.components import explorer
 from cnn_demo.ui.maps import figures
 from cnn_demo.ui.shared import i18n, names, state
 from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.markup import escape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -142,9 +144,17 @@ def _order(_scene: Scene, _network: LoadedModel, key: str, pixels: bytes, by: st
 
 
 def _show_prediction(network: LoadedModel, scene: Scene) -> None:
+    from cnn_demo.prediction.calibration import load_calibration
+
     p = calibrated(network, scene.maps[scene.layers[-1].name])
-    parts = [f"**{class_name(network, int(i))}** {p[i]:.1%}" for i in np.argsort(-p)[:3]]
+    parts = [f"**{class_name(network, int(i))}** {escape(percent(float(p[i])))}" for i in np.argsort(-p)[:3]]
     st.markdown(_("The network says: {answers}").format(answers=" · ".join(parts)))
+    calibration = load_calibration(network)
+    if calibration is not None:
+        words = _(
+            "Calibrated with temperature {t}, as on the Draw page; the arithmetic below ends in the plain softmax."
+        )
+        st.caption(words.format(t=f"{calibration.temperature:.2f}"))
     if not network.pretrained:
         st.caption(_("These weights are random: the network has learnt nothing, its answers mean nothing."))
 

@@ -40,11 +40,12 @@ class Curves:
 def show_live_view(store: Store, run: Run) -> None:
     """The live view; it polls only while the run is active."""
     # The first sign of life should not wait for a slow clock; later, a look every 1.5 s costs training little.
-    interval = 0.3 if run.state in (RunState.QUEUED, RunState.STARTING) else 1.5
-    st.fragment(_live, run_every=interval if run.state.active else None)(store, run.id, run.state)
+    starting = run.state in (RunState.QUEUED, RunState.STARTING) or (run.state is RunState.RUNNING and not run.step)
+    interval = 0.3 if starting else 1.5
+    st.fragment(_live, run_every=interval if run.state.active else None)(store, run.id, run.state, run.step > 0)
 
 
-def _live(store: Store, run_id: str, painted: RunState) -> None:
+def _live(store: Store, run_id: str, painted: RunState, had_steps: bool) -> None:
     try:
         run = store.get(run_id)
         if run.state is RunState.QUEUED:
@@ -54,8 +55,8 @@ def _live(store: Store, run_id: str, painted: RunState) -> None:
     except OSError as error:
         st.warning(_("The run cannot be read at the moment: {reason}").format(reason=error))
         return  # the next poll tries again
-    if run.state is not painted:
-        st.rerun()  # the whole page: other buttons, another badge, and no timer once the run has ended
+    if run.state is not painted or (run.step > 0) is not had_steps:
+        st.rerun()  # the whole page: other buttons, another badge, another timer, and none once the run has ended
     _progress(run)
     if run.state.ended and not run.step:
         return  # it never got as far as a curve

@@ -48,6 +48,10 @@ def advise(run: Run) -> Advice:
             _("Its checkpoint does not fit these settings and this data set."),
             _("Its metrics are still here. Launch it again with the same settings."),
         ),
+        "other_version": (
+            _("Another version of this program made this run, with settings that this one does not know."),
+            _("Its metrics are still here. It can be resumed by the version that made it."),
+        ),
         "killed": (_("The training process died without a word, perhaps killed for memory."), resume),
         "import": (
             _("The training process could not be loaded."),
