@@ -8,8 +8,8 @@ Each digit is drawn on a pad of 280 pixels with a round pen 10 to 24 wide, filli
 once straight from point to point and once in a smooth curve, as the pad draws; then it goes the way of
 `python -m cnn_demo predict`.
 
-The data keeps less than a pad does (see `cnn_demo/handwriting/pens.py`): eight points a digit, nothing of where the pen was
-lifted, and no proportions, which are made up: 0.55 to 0.95 as wide as high.
+The data keeps less than a pad does (see `cnn_demo/handwriting/pens.py`): eight points a digit, nothing of where the pen
+was lifted, and no proportions, which are made up: 0.55 to 0.95 as wide as high.
 
 Before any network learnt from the thirty, recordings and errors of both parts had been looked at, to see which ways of
 writing were missing. The second figure is of those that were not among them: odd places after the file's 7,494th.
