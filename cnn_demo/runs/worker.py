@@ -86,8 +86,9 @@ def execute(store: Store, run: Run, on_event: Callable[[Event], None] | None = N
 def _fail(store: Store, recorder: Recorder, error: Exception) -> None:
     run = recorder.run
     detail = "".join(traceback.format_exception(error))
-    log.error("%s", detail)
     kind, hint = _name_failure(store, run, error)
+    # What has words of its own needs no traceback on a terminal; a worker's log has it all the same.
+    log.log(logging.ERROR if kind == "error" else logging.INFO, "%s", detail)
     sentence = (str(error) or type(error).__name__).splitlines()[0]
     if kind == "disk_full" and not hint:
         sentence = f"the disk is full: {store.home} has no room for the next checkpoint"
@@ -296,6 +297,7 @@ def _warm_up() -> None:
     import torch
     import torch.nn.functional as F
 
+    import cnn_demo.models.cnn
     import cnn_demo.runs.finetune
     import cnn_demo.runs.recorder
     import cnn_demo.training.classification

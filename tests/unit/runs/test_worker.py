@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,3 +268,19 @@ def test_the_name_of_a_collection_is_in_no_error(store: Store, monkeypatch: pyte
     for run in (empty, broken):
         assert run.state is RunState.FAILED
         assert name not in run.error + run.error_detail + str(run.hint)
+
+
+def test_a_standby_worker_has_loaded_what_the_first_step_needs() -> None:
+    code = """
+import itertools, sys
+from cnn_demo.runs import worker
+from cnn_demo.settings.config import TrainConfig
+worker._warm_up()
+known = set(sys.modules)
+from cnn_demo.runs import finetune, recorder
+from cnn_demo.training.loop import fit
+list(itertools.islice(fit(TrainConfig(device="cpu")), 3))
+late = [name for name in sys.modules if name.startswith("cnn_demo") and name not in known]
+assert not late, late
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=Path(__file__).parents[3])
