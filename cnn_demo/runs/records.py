@@ -114,6 +114,12 @@ class Run:
         return bool(self.problem or self.unknown_settings)
 
     @property
+    def is_starting(self) -> bool:
+        """Waiting, being prepared, or running without a first step to show."""
+        before = self.state in (RunState.QUEUED, RunState.STARTING)
+        return before or (self.state is RunState.RUNNING and not self.step)
+
+    @property
     def title(self) -> str:
         """The name, or what it is when nobody named it."""
         return self.name or f"{self.config.model} · {self.config.dataset} · {self.number}"

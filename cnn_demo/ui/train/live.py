@@ -40,8 +40,7 @@ class Curves:
 def show_live_view(store: Store, run: Run) -> None:
     """The live view; it polls only while the run is active."""
     # The first sign of life should not wait for a slow clock; later, a look every 1.5 s costs training little.
-    starting = run.state in (RunState.QUEUED, RunState.STARTING) or (run.state is RunState.RUNNING and not run.step)
-    interval = 0.3 if starting else 1.5
+    interval = 0.3 if run.is_starting else 1.5
     st.fragment(_live, run_every=interval if run.state.active else None)(store, run.id, run.state, run.step > 0)
 
 
