@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import math
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -23,16 +24,16 @@ Group = Literal["data", "model", "optimization", "compute", "remark"]
 Place = Literal["in sight", "advanced", "hidden"]
 
 
-class Kind:
+class Kind(ABC):
     """Which values a setting can have."""
 
+    @abstractmethod
     def accepts(self, value: object) -> bool:
         """Whether a value can be used."""
-        raise NotImplementedError
 
+    @abstractmethod
     def expected(self) -> tuple[str, dict[str, Any]]:
         """What can be used, in words: an English message for translation, and what fills it."""
-        raise NotImplementedError
 
     def parse(self, text: str) -> Any:
         """The value that a text on the command line means.
