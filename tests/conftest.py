@@ -14,6 +14,7 @@ from filelock import FileLock
 from cnn_demo.runs.records import HOLDS_DEVICE, Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
+from cnn_demo.training.events import StepMetrics
 from tests.old_store import old_expected, old_home
 
 __all__ = ["old_expected", "old_home"]
@@ -82,8 +83,8 @@ def fill(store: Store, run_id: str, state: str, epochs: int, steps_per_epoch: in
         store.add_epoch(run_id, epoch, epoch * steps_per_epoch, metrics, best=False)
 
 
-def made_step(step: int, steps_per_epoch: int) -> dict[str, Any]:
+def made_step(step: int, steps_per_epoch: int) -> StepMetrics:
     """A step of a run that learns well."""
     epoch = step / steps_per_epoch
     loss = 2.2 * math.exp(-1.5 * epoch) + 0.05 + 0.04 * math.sin(step * 1.7)
-    return {"step": step, "epoch": epoch, "n": 128, "lr": 1e-3, "metrics": {"loss": loss, "accuracy": 1 - loss / 3}}
+    return StepMetrics(step, epoch, loss, 1 - loss / 3, 128, 1e-3)

@@ -9,37 +9,29 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from sqlalchemy import JSON, BigInteger, Connection, Text, bindparam, cast, func, select
+from sqlalchemy import Connection, bindparam, select
 
 from cnn_demo.runs.records import Curve
-from cnn_demo.runs.tables import runs, steps
+from cnn_demo.runs.step_blocks import unpack_block
+from cnn_demo.runs.tables import runs, step_blocks
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_POINTS = 1024
 _MAX_BUCKETS = 2 * MAX_POINTS
 _MAX_RUNS = 64  # in memory at once: about 25 MB when all are long
 
-# SQLite reads JSON from text as it is; PostgreSQL must be told that it is JSON.
-_metrics = cast(steps.c.metrics, JSON().with_variant(Text(), "sqlite"))
-_bucket = ((steps.c.step - 1) // bindparam("width", type_=BigInteger)).label("bucket")
-
-
+_COLUMNS = ("step", "epoch", "lr", "n", "loss", "accuracy")
 _select_state = select(runs.c.rewinds, runs.c.step).where(runs.c.id == bindparam("run"))
-_select_sums = (
-    select(
-        _bucket,
-        func.max(steps.c.step),
-        func.max(steps.c.epoch),
-        func.sum(steps.c.lr),
-        func.count(),
-        func.sum(steps.c.n),
-        *(func.sum(_metrics[name].as_float() * steps.c.n) for name in ("loss", "accuracy")),
-    )
-    # A value that is not finite is stored as null, and would make the whole bucket NaN.
-    .where(steps.c.run == bindparam("run"), steps.c.step > bindparam("after"), steps.c.metrics.not_like("%null%"))
-    .group_by("bucket")
-    .order_by("bucket")
+_select_blocks = (
+    select(step_blocks)
+    .where(step_blocks.c.run == bindparam("run"), step_blocks.c.last > bindparam("after"))
+    .order_by(step_blocks.c.first)
 )
 
 
@@ -108,13 +100,33 @@ def _catch_up(connection: Connection, run_id: str, sums: _RunSums, rewinds: int,
     if sums.rewinds != rewinds:
         sums.rewinds, sums.last, sums.width = rewinds, 0, _power_of_two(step / _MAX_BUCKETS)
         sums.buckets.clear()
-    rows = connection.execute(_select_sums, {"run": run_id, "after": sums.last, "width": sums.width})
-    for bucket, *values in rows:
-        sums.add(bucket, [math.nan if value is None else value for value in values])
-        sums.last = values[0]
+    rows = connection.execute(_select_blocks, {"run": run_id, "after": sums.last}).all()
+    for bucket, values in _sum_buckets([unpack_block(row) for row in rows], sums.last, sums.width):
+        sums.add(bucket, values)
+        sums.last = int(values[0])
     while sums.last > sums.width * _MAX_BUCKETS:
         sums.buckets = sums.merged(2)
         sums.width *= 2
+
+
+def _sum_buckets(
+    blocks: Sequence[Mapping[str, np.ndarray]], after: int, width: int
+) -> Iterator[tuple[int, list[float]]]:
+    """The buckets of the steps after ``after``, in order, each with the values of :class:`_RunSums`."""
+    import numpy as np
+
+    if not blocks:
+        return
+    table = np.array([np.concatenate([block[name] for block in blocks]) for name in _COLUMNS])  # (columns, steps)
+    # A value that is not finite would make its whole bucket NaN.
+    step, epoch, lr, n, loss, accuracy = table[:, (table[0] > after) & np.isfinite(table).all(0)]
+    bucket = (step.astype(np.int64) - 1) // width
+    starts = np.flatnonzero(np.diff(bucket, prepend=-1))  # where a bucket begins
+    if not len(starts):
+        return
+    sums = np.add.reduceat([lr, np.ones_like(lr), n, loss * n, accuracy * n], starts, axis=1)
+    highest = np.maximum.reduceat([step, epoch], starts, axis=1)
+    yield from zip(bucket[starts].tolist(), np.concatenate([highest, sums]).T.tolist(), strict=True)
 
 
 def _power_of_two(least: float) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, delete, func, insert, select
 
@@ -16,9 +18,14 @@ from cnn_demo.runs.curve_sums import CurveSums
 from cnn_demo.runs.database import replace_row
 from cnn_demo.runs.records import ACTIVE, Checkpoint, Curve, EpochRow, Mark, RunChoice, RunNotFound
 from cnn_demo.runs.rows import decode_json, encode_json, epoch_from_row, run_from_row
-from cnn_demo.runs.tables import checkpoints, epochs, marks, runs, speeds, steps
+from cnn_demo.runs.step_blocks import add_block, forget_steps, unpack_block
+from cnn_demo.runs.tables import checkpoints, epochs, marks, runs, speeds, step_blocks
+
+if TYPE_CHECKING:
+    from cnn_demo.training.events import StepMetrics
 
 WEIGHTS = "weights.safetensors"  # as in cnn_demo.training.snapshot, which imports torch
+_CSV_COLUMNS = ("step", "epoch", "lr", "n", "loss", "accuracy")
 _CSV_TAIL = ("test_loss", "test_accuracy", "test_n", "val_loss", "val_accuracy", "val_n")
 
 _select_epochs = select(epochs).where(epochs.c.run == bindparam("run")).order_by(epochs.c.epoch)
@@ -95,15 +102,17 @@ class MetricsPart(StoreBase):
         """
         out = io.StringIO()
         writer = csv.writer(out)
-        writer.writerow(["step", "epoch", "lr", "n", "train_loss", "train_accuracy", *_CSV_TAIL])
+        writer.writerow([*_CSV_COLUMNS[:4], "train_loss", "train_accuracy", *_CSV_TAIL])
         with self.db.read() as connection:
             self._get(connection, run_id)
-            rows = connection.execute(select(steps).where(steps.c.run == run_id).order_by(steps.c.step)).all()
+            of_run = select(step_blocks).where(step_blocks.c.run == run_id).order_by(step_blocks.c.first)
+            blocks = [unpack_block(row) for row in connection.execute(of_run)]
         ends = {row.step: row for row in self.epochs(run_id)}
-        for row in rows:
-            metrics, end = decode_json(row.metrics), ends.get(row.step)
-            trained = [metrics.get("loss"), metrics.get("accuracy")]
-            writer.writerow([row.step, row.epoch, row.lr, row.n, *trained, *(getattr(end, n, None) for n in _CSV_TAIL)])
+        for block in blocks:
+            for step, epoch, lr, n, *trained in zip(*(block[name].tolist() for name in _CSV_COLUMNS), strict=True):
+                measured = [None if math.isnan(value) else value for value in trained]
+                end = [getattr(ends.get(int(step)), name, None) for name in _CSV_TAIL]
+                writer.writerow([int(step), epoch, lr, int(n), *measured, *end])
         return out.getvalue()
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
@@ -164,19 +173,17 @@ class MetricsPart(StoreBase):
 
     # -- writing: what a worker reports ------------------------------------------------------------------------------
 
-    def add_steps(self, run_id: str, rows: list[dict[str, Any]], **values: Any) -> None:
-        """Record training steps, in place of those with the same number.
+    def add_steps(self, run_id: str, made: Sequence[StepMetrics], **values: Any) -> None:
+        """Record training steps, in place of those from the first of them on.
 
         Args:
             run_id: the run.
-            rows: ``step``, ``epoch``, ``n``, ``lr`` and ``metrics`` (a table of names and values) of each.
+            made: the steps in their order.
             values: columns of the run that change with them.
         """
-        first, last = rows[0]["step"], rows[-1]["step"]
-        made = [{"run": run_id, **row, "metrics": encode_json(row["metrics"])} for row in rows]
+        columns = {field.name: [getattr(step, field.name) for step in made] for field in fields(made[0])}
         with self.db.transaction() as connection:
-            connection.execute(delete(steps).where(steps.c.run == run_id, steps.c.step.between(first, last)))
-            connection.execute(insert(steps), made)
+            add_block(connection, run_id, columns)
             self._change(connection, run_id, **values)
 
     def add_epoch(self, run_id: str, epoch: int, step: int, metrics: Mapping[str, Any], *, best: bool) -> None:
@@ -218,7 +225,8 @@ class MetricsPart(StoreBase):
             The learning rates set from that step on, as (step, rate).
         """
         with self.db.transaction() as connection:
-            for table in (steps, epochs, checkpoints):
+            forget_steps(connection, run_id, step)
+            for table in (epochs, checkpoints):
                 connection.execute(delete(table).where(table.c.run == run_id, table.c.step > step))
             of_run = (marks.c.run == run_id, marks.c.kind == "lr", marks.c.step >= step)
             rates = connection.execute(select(marks.c.step, marks.c.value).where(*of_run).order_by(marks.c.id)).all()
@@ -239,11 +247,3 @@ class MetricsPart(StoreBase):
         with self.db.read() as connection:
             found = select(speeds.c.samples_per_second).where(*wanted).order_by(speeds.c.at.desc()).limit(1)
             return connection.execute(found).scalar()
-
-
-def step_rows(made: Iterable[Any]) -> list[dict[str, Any]]:
-    """Rows for :meth:`MetricsPart.add_steps` from :class:`cnn_demo.training.events.StepMetrics`."""
-    return [
-        {"step": m.step, "epoch": m.epoch, "n": m.n, "lr": m.lr, "metrics": {"loss": m.loss, "accuracy": m.accuracy}}
-        for m in made
-    ]

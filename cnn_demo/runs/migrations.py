@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, inspect, select, update
@@ -9,10 +10,11 @@ from sqlalchemy import Connection, func, insert, inspect, select, update
 from cnn_demo.runs import tables
 from cnn_demo.runs.database import Database
 from cnn_demo.runs.records import StoreUnavailable
-from cnn_demo.runs.rows import encode_json
+from cnn_demo.runs.rows import decode_json, encode_json
+from cnn_demo.runs.step_blocks import add_block
 from cnn_demo.runs.tables import counters
 
-VERSION = 2
+VERSION = 3
 
 
 def prepare_tables(database: Database) -> None:
@@ -31,9 +33,13 @@ def prepare_tables(database: Database) -> None:
         if version == 1:
             _set_aside_version_1(connection)
         tables.metadata.create_all(connection)
-        connection.execute(insert(counters), [{"name": "schema", "value": VERSION}, {"name": "changes", "value": 0}])
+        if version < 2:
+            connection.execute(insert(counters), [{"name": "schema", "value": 0}, {"name": "changes", "value": 0}])
         if version == 1:
             _take_over_version_1(connection)
+        if version == 2:
+            _take_over_steps(connection, "steps", _STEPS_2)
+        connection.execute(update(counters).where(counters.c.name == "schema").values(value=VERSION))
 
 
 def _check_version(database: Database, connection: Connection) -> int:
@@ -70,14 +76,17 @@ INSERT INTO runs ({_SAME_COLUMNS}, request, lr_request, requested_device, place)
         ROW_NUMBER() OVER (ORDER BY queued, number)
     FROM runs_1;
 UPDATE sqlite_sequence SET seq = (SELECT seq FROM sqlite_sequence WHERE name = 'runs_1') WHERE name = 'runs';
-INSERT INTO steps (run, step, epoch, n, lr, metrics)
-    SELECT run, step, epoch, n, lr, metrics_json('loss', loss, 'accuracy', accuracy) FROM steps_1;
 INSERT INTO epochs (run, epoch, step, best, metrics)
     SELECT run, epoch, step, best, metrics_json({", ".join(f"'{name}', {name}" for name in _EPOCH_METRICS.split())})
     FROM epochs_1;
 INSERT INTO marks (run, step, epoch, kind, value, at)
     SELECT run, step, epoch, kind, value, at FROM marks_1 ORDER BY at, rowid
 """
+# Versions 1 and 2 had a row a step; version 2 with its metrics as JSON.
+_ROWS_AT_ONCE = 10_000
+_STEP_COLUMNS = ("step", "epoch", "loss", "accuracy", "n", "lr")
+_STEPS_1 = "SELECT run, step, epoch, n, lr, loss, accuracy FROM steps_1 ORDER BY run, step"
+_STEPS_2 = "SELECT run, step, epoch, n, lr, metrics FROM steps ORDER BY run, step"
 
 
 def _set_aside_version_1(connection: Connection) -> None:
@@ -95,8 +104,23 @@ def _take_over_version_1(connection: Connection) -> None:
     driver.create_function("metrics_json", -1, lambda *flat: encode_json(dict(zip(flat[::2], flat[1::2], strict=True))))
     for statement in _TAKE_OVER.split(";\n"):
         connection.exec_driver_sql(statement)
+    _take_over_steps(connection, "steps_1", _STEPS_1)
     for name in _REBUILT:
-        connection.exec_driver_sql(f"DROP TABLE {name}_1")
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}_1")
     # Above every version and place that was given so far.
     highest = select(func.coalesce(func.sum(tables.runs.c.version), 0) + func.count()).scalar_subquery()
     connection.execute(update(counters).where(counters.c.name == "changes").values(value=highest))
+
+
+def _take_over_steps(connection: Connection, table: str, statement: str) -> None:
+    """Pack the rows of a table with a row a step into blocks, and drop it."""
+    old = connection.exec_driver_sql(statement)
+    while rows := old.fetchmany(_ROWS_AT_ONCE):
+        for run_id, made in itertools.groupby(rows, key=lambda row: str(row.run)):
+            columns: dict[str, list[float | None]] = {name: [] for name in _STEP_COLUMNS}
+            for row in made:
+                values = row._asdict() | decode_json(row._asdict().get("metrics"))
+                for name, column in columns.items():
+                    column.append(values.get(name))
+            add_block(connection, run_id, columns)
+    connection.exec_driver_sql(f"DROP TABLE {table}")

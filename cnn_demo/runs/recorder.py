@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from cnn_demo.runs.estimate import speed_key
-from cnn_demo.runs.metrics import step_rows
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.training.control import Control
@@ -82,7 +81,7 @@ class Recorder:
         """Steps were taken."""
         self.store.add_steps(
             self.run.id,
-            step_rows(event.steps),
+            event.steps,
             step=event.steps[-1].step,
             epoch=event.steps[-1].epoch,
             samples_per_second=event.samples_per_second,

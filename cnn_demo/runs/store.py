@@ -37,7 +37,7 @@ from cnn_demo.runs.records import (
     StoreUnavailable,
 )
 from cnn_demo.runs.rows import encode_json, run_from_row
-from cnn_demo.runs.tables import checkpoints, epochs, marks, runs, steps
+from cnn_demo.runs.tables import checkpoints, epochs, marks, runs, step_blocks
 from cnn_demo.settings.config import ConfigError, TrainConfig
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that can be mistaken for another when read aloud
@@ -368,7 +368,7 @@ class Store(MetricsPart, QueuePart):
             self._delete_rows(connection, run_id)
 
     def _delete_rows(self, connection: Connection, run_id: str) -> None:
-        for table in (steps, epochs, marks, checkpoints):
+        for table in (step_blocks, epochs, marks, checkpoints):
             connection.execute(delete(table).where(table.c.run == run_id))
         connection.execute(delete(runs).where(runs.c.id == run_id))
         self._count_change(connection)

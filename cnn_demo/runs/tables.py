@@ -10,15 +10,18 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
+    event,
     false,
 )
 
@@ -70,23 +73,27 @@ runs = Table(
     _column("version", BigInteger, 0),  # value of the counter ``changes`` at its last change
     sqlite_autoincrement=True,  # a number is never given twice
 )
-_holds_device = runs.c.state.in_(sorted(state.value for state in HOLDS_DEVICE))
-# The rule "one active run a device" is the database's, so no two processes can break it.
-Index("one_active_run_a_device", runs.c.device, unique=True, sqlite_where=_holds_device, postgresql_where=_holds_device)
+# The rule "one active run a device" is the database's, so no two processes can break it. As text, because an ``Index``
+# with such a condition loads SQLAlchemy's whole PostgreSQL dialect, also for SQLite.
+ONE_ACTIVE_RUN = DDL(
+    "CREATE UNIQUE INDEX one_active_run_a_device ON runs (device) WHERE state IN ({})".format(
+        ", ".join(f"'{state.value}'" for state in sorted(HOLDS_DEVICE))
+    )
+)
+event.listen(runs, "after_create", ONE_ACTIVE_RUN)
 Index("runs_in_queue", runs.c.state, runs.c.place, runs.c.requested_device, runs.c.owned)
 
-# What one training step and one epoch measured; ``metrics`` is JSON: loss and whatever else the task measures.
-steps = Table(
-    "steps",
+# What the training steps from ``first`` to ``last`` measured, see :mod:`cnn_demo.runs.step_blocks`.
+step_blocks = Table(
+    "step_blocks",
     metadata,
     Column("run", Text, primary_key=True),
-    Column("step", BigInteger, primary_key=True),
-    Column("epoch", Double, nullable=False),
-    Column("n", Integer, nullable=False),
-    Column("lr", Double, nullable=False),
-    Column("metrics", Text, nullable=False),
-    sqlite_with_rowid=False,
+    Column("first", BigInteger, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    Column("names", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )
+# What one epoch measured; ``metrics`` is JSON: loss and whatever else the task measures.
 epochs = Table(
     "epochs",
     metadata,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
+from sqlalchemy import update
 
 from cnn_demo.runs.curve_sums import MAX_POINTS, CurveSums
 from cnn_demo.runs.recorder import Recorder
 from cnn_demo.runs.store import Store
+from cnn_demo.runs.tables import step_blocks
 from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training.events import Progress, StepMetrics
 from tests.unit.runs.made_events import statements_of, steps
@@ -62,7 +64,8 @@ def test_only_new_steps_are_read(store: Store) -> None:
     recorder.progress(steps(1, 50))
     store.steps(run.id)
     # Changed behind the back of the sums: whoever read all steps again would see it.
-    recorder.store.add_steps(run.id, [{"step": 1, "epoch": 0.25, "n": 10, "lr": 1.0, "metrics": {"loss": 99.0}}])
+    with store.db.transaction() as connection:
+        connection.execute(update(step_blocks).values(data=b""))
     recorder.progress(steps(51, 60))
     curve = store.steps(run.id)
     assert len(curve) == 60

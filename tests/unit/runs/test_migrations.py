@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import multiprocessing
 import sqlite3
 from contextlib import closing
@@ -70,7 +73,7 @@ def _open(home: str, results: Any) -> None:
 
 def test_processes_that_open_an_old_store_at_once_migrate_it_once(old_home: Path) -> None:
     expected = len(query(old_home, "SELECT id FROM runs"))
-    steps = len(query(old_home, "SELECT step FROM steps"))
+    steps = dict(query(old_home, "SELECT run, COUNT(*) FROM steps GROUP BY run"))
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     processes = [context.Process(target=_open, args=(str(old_home), results)) for _ in range(4)]
@@ -79,7 +82,32 @@ def test_processes_that_open_an_old_store_at_once_migrate_it_once(old_home: Path
     assert [results.get(timeout=60) for _ in processes] == [expected] * 4
     for process in processes:
         process.join()
-    assert len(query(old_home, "SELECT step FROM steps")) == steps
+    assert "steps" not in table_names(old_home)
+    assert {run: len(Store(old_home).steps(run, points=1000)) for run in steps} == steps
+
+
+def test_steps_of_version_2_are_taken_over_to_the_last_digit(store: Store) -> None:
+    first, second = store.create(TrainConfig()), store.create(TrainConfig())
+    rows = [
+        (run, step, step / 3, 128, 1e-3, json.dumps({"loss": 1 / step, "accuracy": step / 7 if step > 1 else None}))
+        for run in sorted((first.id, second.id))
+        for step in range(1, 12_001)
+    ]
+    store.db.close()
+    with closing(sqlite3.connect(store.home / "runs.sqlite")) as db:
+        db.execute("DROP TABLE step_blocks")
+        db.execute("CREATE TABLE steps (run, step, epoch, n, lr, metrics, PRIMARY KEY (run, step)) WITHOUT ROWID")
+        db.executemany("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?)", rows)
+        db.execute("UPDATE counters SET value = 2 WHERE name = 'schema'")
+        db.commit()
+    changes, migrated = store.version(), Store(store.home)
+    assert "steps" not in table_names(store.home)
+    assert migrated.version() == changes
+    for run in (first, second):
+        _head, no_accuracy, *lines = list(csv.reader(io.StringIO(migrated.metrics_csv(run.id))))
+        assert no_accuracy[:6] == ["1", str(1 / 3), "0.001", "128", "1.0", ""]
+        got = [(int(step), *map(float, (epoch, lr, n, loss, acc))) for step, epoch, lr, n, loss, acc, *_ in lines]
+        assert got == [(step, step / 3, 1e-3, 128, 1 / step, step / 7) for step in range(2, 12_001)]
 
 
 def test_a_migration_that_fails_leaves_the_old_tables(old_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
