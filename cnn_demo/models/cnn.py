@@ -1,37 +1,128 @@
-"""The plain two-convolution network: 1-32-64 channels and a 512-unit head."""
+"""Plain convolutional networks: blocks of convolution, activation and pooling, then a head of two linear layers."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+
+from cnn_demo.locales import N_
+from cnn_demo.models.layers import create_activation, create_normalization
+from cnn_demo.settings.errors import ConfigError
 
 
 class CNN(nn.Module):
     """Conv 3×3 – ReLU – MaxPool 2, twice, then Linear – ReLU – Dropout – Linear.
 
     For ``(N, 1, 28, 28)`` and 10 classes it has 1,630,090 parameters. Convolutions keep height and width (padding 1),
-    each pooling halves them.
+    each pooling halves them. Each block has twice the channels of the one before.
+
+    Args:
+        channels, size: C and H = W of the images.
+        classes: number of logits.
+        width: channels of the first convolution.
+        depth: number of blocks.
+        activation, normalization: as in ``cnn_demo.models.options``; the normalization follows each convolution.
+        dropout: share of the 512 features that is switched off in training.
+        strided: convolutions of stride 2 halve height and width, and there is no pooling.
+
+    Raises:
+        ConfigError: the images are too small to be halved so often.
     """
 
-    def __init__(self, channels: int = 1, size: int = 28, classes: int = 10) -> None:
+    conv1: nn.Conv2d
+    conv2: nn.Conv2d
+    relu1: nn.Module
+    relu2: nn.Module
+    relu3: nn.Module
+    pool1: nn.Module
+    pool2: nn.Module
+
+    def __init__(
+        self,
+        channels: int = 1,
+        size: int = 28,
+        classes: int = 10,
+        *,
+        width: int = 32,
+        depth: int = 2,
+        activation: str = "relu",
+        normalization: str = "none",
+        dropout: float = 0.5,
+        strided: bool = False,
+    ) -> None:
         super().__init__()
-        if size < 4:
-            raise ValueError(f"size = {size}: two poolings need images of at least 4 × 4 pixels")
-        self.conv1 = nn.Conv2d(channels, 32, kernel_size=3, padding=1)
-        self.relu1 = nn.ReLU()
-        self.pool1 = nn.MaxPool2d(2)
-        self.conv2 = nn.Conv2d(32, 64, kernel_size=3, padding=1)
-        self.relu2 = nn.ReLU()
-        self.pool2 = nn.MaxPool2d(2)
-        self.fc1 = nn.Linear(64 * (size // 4) ** 2, 512)
-        self.relu3 = nn.ReLU()
-        self.dropout = nn.Dropout(0.5)
+        if size < 2**depth:  # each block halves it
+            message = N_("at most {most} for images of {size} × {size} pixels")
+            raise ConfigError("depth", depth, message, most=size.bit_length() - 1, size=size)
+        before, after = channels, width
+        for i in range(1, depth + 1):
+            # A bias in front of a normalization would be taken away again.
+            bias, stride = normalization == "none", 2 if strided else 1
+            self.add_module(f"conv{i}", nn.Conv2d(before, after, kernel_size=3, stride=stride, padding=1, bias=bias))
+            if normalization != "none":
+                self.add_module(f"norm{i}", create_normalization(normalization, after))
+            self.add_module(f"{activation}{i}", create_activation(activation))
+            if not strided:
+                self.add_module(f"pool{i}", nn.MaxPool2d(2))
+            size = (size + 1) // 2 if strided else size // 2
+            before, after = after, 2 * after
+        self.fc1 = nn.Linear(before * size**2, 512)
+        self.add_module(f"{activation}{depth + 1}", create_activation(activation))
+        self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(512, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(N, C, H, W)`` to logits ``(N, classes)``."""
-        x = self.pool1(self.relu1(self.conv1(x)))  # (N, C, 28, 28) -> (N, 32, 14, 14)
-        x = self.pool2(self.relu2(self.conv2(x)))  # -> (N, 64, 7, 7)
-        x = torch.flatten(x, 1)  # -> (N, 3136)
-        x = self.dropout(self.relu3(self.fc1(x)))  # -> (N, 512)
-        return self.fc2(x)  # -> (N, classes)
+        """Images ``(N, C, H, W)`` to logits ``(N, classes)``: the layers one after the other, in the order above."""
+        # By default (N, C, 28, 28) -> (N, 32, 14, 14) -> (N, 64, 7, 7) -> (N, 3136) -> (N, 512) -> (N, classes).
+        for name, layer in self.named_children():
+            if name == "fc1":
+                x = torch.flatten(x, 1)  # (N, C, H, W) -> (N, C · H · W)
+            x = layer(x)
+        return x
+
+
+def strided_cnn(channels: int, size: int, classes: int, **options: Any) -> CNN:
+    """The same network without pooling: each convolution has stride 2.
+
+    Source: Springenberg, Dosovitskiy, Brox and Riedmiller, "Striving for Simplicity: The All Convolutional Net", 2015.
+    """
+    return CNN(channels, size, classes, strided=True, **options)
+
+
+def tiny_cnn(
+    channels: int, size: int, classes: int, *, width: int = 16, activation: str = "relu", normalization: str = "batch"
+) -> nn.Sequential:
+    """The fast one: about 24,000 parameters and 1.9 million multiply-adds for ``(N, 1, 28, 28)``.
+
+    Its first convolution has stride 2, so that everything behind it works on a quarter of the places, and the mean over
+    each map replaces the large first layer of a linear head (Lin, Chen and Yan, "Network in Network", 2014).
+
+    Args:
+        channels, size: C and H = W of the images.
+        classes: number of logits.
+        width: channels of the first convolution; the others have two and four times as many.
+        activation, normalization: as in ``cnn_demo.models.options``.
+
+    Raises:
+        ValueError: the images are smaller than 4 × 4.
+    """
+    if size < 4:
+        raise ValueError(f"size = {size}: it is halved twice, so images need at least 4 × 4 pixels")
+    bias = normalization == "none"
+    return nn.Sequential(
+        nn.Conv2d(channels, width, kernel_size=5, stride=2, padding=2, bias=bias),  # (N, C, 28, 28) -> (N, 16, 14, 14)
+        create_normalization(normalization, width),
+        create_activation(activation),
+        nn.Conv2d(width, 2 * width, kernel_size=3, padding=1, bias=bias),  # -> (N, 32, 14, 14)
+        create_normalization(normalization, 2 * width),
+        create_activation(activation),
+        nn.MaxPool2d(2),  # -> (N, 32, 7, 7)
+        nn.Conv2d(2 * width, 4 * width, kernel_size=3, padding=1, bias=bias),  # -> (N, 64, 7, 7)
+        create_normalization(normalization, 4 * width),
+        create_activation(activation),
+        nn.AdaptiveAvgPool2d(1),  # -> (N, 64, 1, 1)
+        nn.Flatten(),  # -> (N, 64)
+        nn.Linear(4 * width, classes),
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnn_demo.locales import N_
+from cnn_demo.models.options import ACTIVATION, DEPTH, DROPOUT, NORMALIZATION, SKIP, WIDTH
 from cnn_demo.settings.registry import Registry
 
 if TYPE_CHECKING:
@@ -18,9 +19,64 @@ if TYPE_CHECKING:
     from cnn_demo.datasets.specs import DatasetSpec
     from cnn_demo.settings.config import TrainConfig
 
+# Names are shown in this order.
 MODELS = Registry("model")
-MODELS.add("cnn", N_("Plain CNN"), "cnn_demo.models.cnn:CNN")
-MODELS.add("resnet18", N_("ResNet-18"), "cnn_demo.models.resnet:resnet18")
+MODELS.add(
+    "cnn",
+    N_("Plain CNN"),
+    "cnn_demo.models.cnn:CNN",
+    help=N_("Two convolutions with pooling and a head of 512 features."),
+    options=(WIDTH(32), DEPTH(2), ACTIVATION("relu"), NORMALIZATION("none"), DROPOUT(0.5)),
+)
+MODELS.add(
+    "cnn-bn",
+    N_("CNN with batch normalization"),
+    "cnn_demo.models.cnn:CNN",
+    help=N_("The plain CNN with a normalization after each convolution."),
+    options=(WIDTH(32), DEPTH(2), ACTIVATION("relu"), NORMALIZATION("batch"), DROPOUT(0.5)),
+)
+MODELS.add(
+    "cnn-strided",
+    N_("CNN with strides"),
+    "cnn_demo.models.cnn:strided_cnn",
+    help=N_("The plain CNN with convolutions of stride 2 in place of pooling."),
+    options=(WIDTH(32), DEPTH(2), ACTIVATION("relu"), NORMALIZATION("none"), DROPOUT(0.5)),
+)
+MODELS.add(
+    "cnn-tiny",
+    N_("Tiny CNN, the fast one"),
+    "cnn_demo.models.cnn:tiny_cnn",
+    help=N_("Three convolutions, the first of stride 2, and the mean over each map."),
+    options=(WIDTH(16), ACTIVATION("relu"), NORMALIZATION("batch")),
+)
+MODELS.add(
+    "lenet5",
+    N_("LeNet-5"),
+    "cnn_demo.models.lenet:LeNet5",
+    help=N_("The network of 1998 that read checks."),
+    options=(ACTIVATION("tanh"),),
+)
+_RESIDUAL = (WIDTH(16), DEPTH(2), SKIP(True), ACTIVATION("relu"), NORMALIZATION("batch"), DROPOUT(0.0))
+MODELS.add(
+    "resnet-small",
+    N_("Small ResNet"),
+    "cnn_demo.models.resnet:SmallResNet",
+    help=N_("Three stages of residual blocks. Its skip connections can be switched off."),
+    options=_RESIDUAL,
+)
+MODELS.add(
+    "se-resnet-small",
+    N_("Small SE-ResNet"),
+    "cnn_demo.models.resnet:small_se_resnet",
+    help=N_("The small ResNet whose blocks weigh their channels (squeeze and excitation)."),
+    options=_RESIDUAL,
+)
+MODELS.add(
+    "resnet18",
+    N_("ResNet-18"),
+    "cnn_demo.models.resnet:resnet18",
+    help=N_("The network for photographs, with a first convolution for small images."),
+)
 
 
 def create_model(name: str, *, channels: int = 1, size: int = 28, classes: int = 10, **options: Any) -> nn.Module:

@@ -112,9 +112,16 @@ def _show_presets() -> None:
 def _show(setting: Setting) -> None:
     """The widget of a setting, and under a choice those of its options."""
     key = session_key(setting.name)
-    show_setting(setting, key, choices=_devices() if setting.name == "device" else None)
+    choices = _devices() if setting.name == "device" else None
+    show_setting(setting, key, choices=choices, on_change=_reset_options, args=(setting,))
     for option in setting.options(st.session_state[key]):
         show_setting(option, session_key(option.name))
+
+
+def _reset_options(setting: Setting) -> None:
+    """Give the options of what was just chosen their defaults: another choice may have left other values there."""
+    for option in setting.options(st.session_state[session_key(setting.name)]):
+        st.session_state.pop(session_key(option.name), None)
 
 
 def _show_in_sight() -> None:

@@ -23,17 +23,18 @@ def prepare_setting(setting: Setting, key: str) -> None:
         st.session_state[key] = value
 
 
-def show_setting(setting: Setting, key: str, *, choices: Mapping[str, str] | None = None) -> None:
+def show_setting(setting: Setting, key: str, *, choices: Mapping[str, str] | None = None, **widget: Any) -> None:
     """Show the widget of a setting.
 
     Args:
         setting: its description.
         key: where the session keeps its value.
         choices: offer these names with their English titles, whatever the kind (the devices of this machine).
+        widget: what else the widget is told, such as ``on_change``.
     """
     prepare_setting(setting, key)
     title, kind = _(setting.title), setting.kind
-    more: dict[str, Any] = {"key": key, "help": _(setting.help) or None, "persist_state": "session"}
+    more: dict[str, Any] = {"key": key, "help": _(setting.help) or None, "persist_state": "session", **widget}
     if isinstance(kind, Choice):
         choices = {entry.name: entry.title for entry in kind.entries()}
     if choices is not None:

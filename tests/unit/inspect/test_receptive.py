@@ -30,6 +30,10 @@ class Branches(nn.Module):
         return self.pool(nn.functional.pad(x, (1, 0, 0, 2)))
 
 
+# Their gradient can be zero, or too small for a number; without them every path carries one.
+ELEMENTWISE = (nn.ReLU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Hardswish, nn.Hardsigmoid)
+
+
 def averaging(model: nn.Module) -> nn.Module:
     """A copy in which every path carries a positive gradient: positive weights, means for maxima, no curvature."""
     model = copy.deepcopy(model).double().eval()
@@ -38,7 +42,7 @@ def averaging(model: nn.Module) -> nn.Module:
             if isinstance(child, nn.MaxPool2d):
                 swap: nn.Module = nn.AvgPool2d(child.kernel_size, child.stride, child.padding, child.ceil_mode)
                 setattr(parent, name, swap)
-            elif isinstance(child, nn.ReLU | nn.Hardswish | nn.Hardsigmoid):
+            elif isinstance(child, ELEMENTWISE):
                 setattr(parent, name, nn.Identity())
     for parameter in model.parameters():
         nn.init.constant_(parameter, 1.0)

@@ -14,7 +14,7 @@ from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.models.cnn import CNN
 from cnn_demo.models.registry import MODELS, count_parameters, create_model
 from cnn_demo.prediction.load import load_folder
-from cnn_demo.settings.config import TrainConfig
+from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.settings.description import Setting, Whole
 from cnn_demo.training.events import CheckpointDue, Finished
 from cnn_demo.training.loop import fit
@@ -68,8 +68,11 @@ def test_a_name_is_given_once() -> None:
 def test_unknown_names_and_sizes_are_explained() -> None:
     with pytest.raises(KeyError, match="no model named 'lenet'; there are: cnn"):
         create_model("lenet")
-    with pytest.raises(ValueError, match="size = 3"):
+    with pytest.raises(ConfigError, match="depth = 2: must be at most 1 for images of 3 × 3 pixels"):
         create_model("cnn", size=3)
+    for name in ("cnn-tiny", "lenet5", "resnet-small"):
+        with pytest.raises(ValueError, match="size = 3"):
+            create_model(name, size=3)
 
 
 def test_facts_are_those_of_the_models() -> None:

@@ -1,0 +1,104 @@
+"""Settings that several models share, each with one name, one kind and a default of the model's own. Imports no torch.
+
+A model takes those that make sense for it, as ``options=(WIDTH(32), ACTIVATION("relu"))`` in ``registry.py``. One name
+means the same thing in every model, so that one flag of the command line fits all of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from cnn_demo.locales import N_
+from cnn_demo.settings.description import Choice, Flag, Real, Setting, Whole
+
+
+@dataclass(frozen=True, slots=True)
+class SharedOption:
+    """An option that a model adopts by calling it with its own default.
+
+    Attributes:
+        setting: its description, with the default of most models.
+    """
+
+    setting: Setting
+
+    def __call__(self, default: Any) -> Setting:
+        """The setting with this default.
+
+        Raises:
+            ConfigError: the option cannot have this value.
+        """
+        self.setting.check(default)
+        return dataclasses.replace(self.setting, default=default)
+
+
+WIDTH = SharedOption(
+    Setting(
+        "width",
+        32,
+        Whole(4, 128, step=4),
+        N_("Width"),
+        help=N_("Channels of the first convolution. Later ones have two or four times as many."),
+        group="model",
+    )
+)
+DEPTH = SharedOption(
+    Setting(
+        "depth",
+        2,
+        Whole(1, 9),
+        N_("Depth"),
+        help=N_("How many blocks follow each other; in a residual network, how many in each of its three stages."),
+        group="model",
+    )
+)
+ACTIVATION = SharedOption(
+    Setting(
+        "activation",
+        "relu",
+        Choice(
+            (
+                ("relu", N_("ReLU")),
+                ("leaky_relu", N_("LeakyReLU")),
+                ("silu", N_("SiLU")),
+                ("gelu", N_("GELU")),
+                ("tanh", N_("Tanh")),
+            )
+        ),
+        N_("Activation"),
+        help=N_("The function behind each convolution. Without one, all layers together would be a single linear one."),
+        group="model",
+    )
+)
+NORMALIZATION = SharedOption(
+    Setting(
+        "normalization",
+        "batch",
+        Choice((("none", N_("None")), ("batch", N_("Batch normalization")), ("group", N_("Group normalization")))),
+        N_("Normalization"),
+        help=N_("Brings each channel to one scale: over the batch, or over groups of channels of each image alone."),
+        group="model",
+    )
+)
+DROPOUT = SharedOption(
+    Setting(
+        "dropout",
+        0.0,
+        Real(0, 0.9, step=0.1),
+        N_("Dropout"),
+        help=N_("The share of the features that is switched off at random in each training step; 0 is none."),
+        group="model",
+    )
+)
+SKIP = SharedOption(
+    Setting(
+        "skip",
+        True,
+        Flag(),
+        N_("Skip connections"),
+        help=N_("Add the input of each block to its output. Switch them off to see why they are there."),
+        group="model",
+    )
+)
