@@ -72,6 +72,12 @@ MODELS.add(
     options=_RESIDUAL,
 )
 MODELS.add(
+    "cnn-deep",
+    N_("Deep CNN"),
+    "cnn_demo.models.cnn_deep:cnn_deep",
+    help=N_("Six narrow convolutions with batch normalization, and the mean over each map."),
+)
+MODELS.add(
     "resnet18",
     N_("ResNet-18"),
     "cnn_demo.models.resnet:resnet18",

@@ -42,6 +42,16 @@ def _five_curved(d: RandomStream) -> list[PenPath]:
     return [curve([*top, (d.u(0.1, 0.2), d.u(0.36, 0.44)), *_belly(d, (0.2, 0.45))[2:]])]
 
 
+@STYLES.add(5, 1.5)
+def _five_loose_hat(d: RandomStream) -> list[PenPath]:
+    """The hat is put on afterwards and misses the neck: above it, to the right of it, tilted up or down."""
+    neck = (d.u(0.0, 0.12), d.u(0.34, 0.5))
+    body = join(line((d.u(0.03, 0.18), d.u(0.02, 0.16))), curve(_belly(d, neck)))
+    left, y, tilt = body[0, 0] + d.u(0.0, 0.24), body[0, 1] - d.u(-0.06, 0.16), d.u(-0.22, 0.1)
+    length = d.u(0.22, 0.6)
+    return [body, curve([(left, y), (left + length / 2, y + tilt / 2 + d.u(-0.04, 0.04)), (left + length, y + tilt)])]
+
+
 @STYLES.add(5, 1, held_out=True)
 def _five_angular(d: RandomStream) -> list[PenPath]:
     neck = (d.u(0.0, 0.1), d.u(0.35, 0.48))
@@ -164,6 +174,18 @@ def _eight_from_middle(d: RandomStream) -> list[PenPath]:
         (0.3 + d.u(0, 0.06), y + 0.02),
     ]
     return [curve([*upper, (0.3 + d.u(-0.02, 0.02), y), *low])]
+
+
+@STYLES.add(8, 1.5)
+def _eight_unclosed(d: RandomStream) -> list[PenPath]:
+    """An eight in one line whose ends stay apart: above, at the right, or with a lower bow that comes back short."""
+    start = (d.u(0.46, 0.66), d.u(0.02, 0.24))
+    ess = [start, (0.3, d.u(-0.03, 0.04)), (d.u(0.04, 0.16), d.u(0.16, 0.28)), (0.3, d.u(0.42, 0.5))]
+    low = [(d.u(0.44, 0.58), d.u(0.68, 0.8)), (0.26, d.u(0.96, 1.02)), (d.u(-0.04, 0.1), d.u(0.68, 0.82))]
+    back = [(d.u(0.2, 0.32), d.u(0.46, 0.58))]
+    if d.chance(0.75):  # it crosses the waist and ends to the right of, or below, where it began
+        back.append((start[0] + d.u(-0.06, 0.14), start[1] + d.u(0.1, 0.26)))
+    return [curve([*ess, *low, *back])]
 
 
 @STYLES.add(8, 1, held_out=True)

@@ -26,6 +26,27 @@ def _zero_slashed(d: RandomStream) -> list[PenPath]:
     return [_oval(d), slash] if d.chance(0.85) else [join(_oval(d), slash)]
 
 
+@STYLES.add(0, 2)
+def _zero_long_slash(d: RandomStream) -> list[PenPath]:
+    """A slash longer than the digit, steep or nearly flat, that goes past it at both ends."""
+    angle, x, y = np.radians(d.u(12, 75)), d.u(0.18, 0.42), d.u(0.35, 0.65)
+    right, left = d.u(0.45, 1.0), d.u(0.45, 1.0)
+    start = (x - left * np.cos(angle), y + left * np.sin(angle))
+    slash = line(start, (x + right * np.cos(angle), y - right * np.sin(angle)))
+    return [_oval(d, gap=15), slash if d.chance(0.7) else slash[::-1]]
+
+
+@STYLES.add(0, 1.2)
+def _zero_barred(d: RandomStream) -> list[PenPath]:
+    """A bar across or down the middle, that ends inside, on the line or outside."""
+    oval, start, end = _oval(d, gap=15), d.u(0.08, 0.5), d.u(0.08, 0.5)
+    if d.chance(0.65):
+        y = d.u(0.38, 0.62)
+        return [oval, line((0.3 - start, y + d.u(-0.05, 0.08)), (0.3 + end, y - d.u(-0.05, 0.08)))]
+    x = d.u(0.22, 0.38)
+    return [oval, line((x + d.u(-0.05, 0.05), 0.5 - start * 1.3), (x + d.u(-0.05, 0.05), 0.5 + end * 1.3))]
+
+
 @STYLES.add(0, 1)
 def _zero_dotted(d: RandomStream) -> list[PenPath]:
     x, y, r = d.u(0.2, 0.4), d.u(0.38, 0.62), d.u(0.005, 0.05)

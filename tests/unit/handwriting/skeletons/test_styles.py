@@ -45,6 +45,10 @@ def _holes(picture: np.ndarray) -> int:
     ("name", "holes"),
     [
         ("_zero_slashed", {1, 2, 3}),
+        ("_zero_long_slash", {1, 2, 3}),
+        ("_zero_barred", {1, 2, 3}),
+        ("_five_loose_hat", {0}),
+        ("_eight_unclosed", {1}),
         ("_one_flag_foot", {0}),
         ("_seven_crossed", {0}),
         ("_four_open", {0}),
