@@ -2,7 +2,8 @@
 
 To add one, write a file with an ``nn.Module`` or a function that takes ``(channels, size, classes, **options)``, and
 add a line to the table. A model whose output is not one tensor of logits also names its objective, from
-``cnn_demo.training.objectives``: ``objective="..."``.
+``cnn_demo.training.objectives``: ``objective="..."``. With ``named_classes=True`` it is also given the names of the
+classes as ``class_names``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_demo.locales import N_
 from cnn_demo.models.options import ACTIVATION, DEPTH, DROPOUT, NORMALIZATION, SKIP, WIDTH
+from cnn_demo.settings.description import Setting, Whole
 from cnn_demo.settings.registry import Registry
 
 if TYPE_CHECKING:
@@ -18,6 +20,18 @@ if TYPE_CHECKING:
 
     from cnn_demo.datasets.specs import DatasetSpec
     from cnn_demo.settings.config import TrainConfig
+
+HELD_OUT = Setting(
+    "held_out",
+    -1,
+    Whole(-1, 99),
+    N_("Class held out"),
+    help=N_(
+        "The number of a class whose images and captions are left out of training, to see whether its caption finds it "
+        "all the same; -1 leaves out none."
+    ),
+    group="model",
+)
 
 # Names are shown in this order.
 MODELS = Registry("model")
@@ -83,6 +97,18 @@ MODELS.add(
     "cnn_demo.models.resnet:resnet18",
     help=N_("The network for photographs, with a first convolution for small images."),
 )
+MODELS.add(
+    "clip-small",
+    N_("Small CLIP"),
+    "cnn_demo.models.clip_small:ClipSmall",
+    help=N_(
+        "An image encoder and a text encoder, trained on captions of the classes in English and Chinese. On the Draw "
+        "page you can write captions of your own."
+    ),
+    options=(HELD_OUT,),
+    objective="contrastive",
+    named_classes=True,
+)
 
 
 def create_model(name: str, *, channels: int = 1, size: int = 28, classes: int = 10, **options: Any) -> nn.Module:
@@ -110,7 +136,10 @@ def create_configured_model(config: TrainConfig, spec: DatasetSpec) -> nn.Module
         UnknownName: no such model.
         ValueError: the model cannot be built for this size.
     """
-    options = MODELS.get(config.model).option_values(config)
+    entry = MODELS.get(config.model)
+    options = entry.option_values(config)
+    if entry.facts.get("named_classes"):
+        options["class_names"] = spec.classes
     return create_model(config.model, channels=spec.channels, size=spec.size, classes=len(spec.classes), **options)
 
 

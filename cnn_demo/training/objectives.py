@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 OBJECTIVES = Registry("objective")
 OBJECTIVES.add("classification", N_("Classification"), "cnn_demo.training.classification:Classification")
+OBJECTIVES.add("contrastive", N_("Images and captions"), "cnn_demo.training.contrastive:Contrastive")
 
 
 class Objective(Protocol):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 
 from cnn_demo.datasets.load import Dataset
+from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.datasets.splits import Split, stratified_split
-from cnn_demo.settings.config import TrainConfig
+from cnn_demo.locales import N_
+from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.training.augmentations import Augmentation
 
 EXTRA_SHARE = 0.2  # of an epoch's samples, where extra ones are given; the rest is the data set
@@ -23,7 +25,10 @@ def prepare_samples(
         augmentation: may add samples of its own.
         extra: samples to mix in, repeated until they make up :data:`EXTRA_SHARE` of an epoch.
 
+    A class that the model holds out (its option ``held_out``) is in neither of them.
+
     Raises:
+        ConfigError: there is no such class to hold out.
         ValueError: there is nothing to train on.
     """
     train, held_out = data.train, None
@@ -33,9 +38,27 @@ def prepare_samples(
         train = train.join(added)
     if extra is not None and len(extra):
         train = train.join(repeat_samples(extra, len(train)))
+    if (left_out := find_held_out(config, data.spec)) is not None:
+        train = train.take(train.labels != left_out)
+        held_out = held_out.take(held_out.labels != left_out) if held_out is not None else None
     if not len(train):
         raise ValueError(f"data set {config.dataset!r} has no training samples")
     return train, held_out
+
+
+def find_held_out(config: TrainConfig, spec: DatasetSpec) -> int | None:
+    """The class that a run never sees, neither its images nor its captions; None where it sees all.
+
+    Raises:
+        ConfigError: the data set has no such class.
+    """
+    label: int = config.options.get("held_out", -1)
+    last = len(spec.classes) - 1
+    if label > last:
+        raise ConfigError(
+            "held_out", label, N_("-1 for none, or a class of {dataset} from 0 to {last}"), dataset=spec.name, last=last
+        )
+    return label if label >= 0 else None
 
 
 def repeat_samples(few: Split, beside: int) -> Split:

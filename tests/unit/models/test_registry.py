@@ -52,7 +52,7 @@ def test_dropout_is_half_and_only_in_training() -> None:
 @pytest.mark.parametrize("name", [spec.name for spec in MODELS])
 @pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32)])
 def test_every_model_gives_logits_and_gradients(name: str, channels: int, size: int) -> None:
-    model = create_model(name, channels=channels, size=size, classes=10)
+    model = create_model(name, channels=channels, size=size, classes=10).eval()  # what it gives in training may differ
     logits = model(torch.randn(2, channels, size, size))
     assert logits.shape == (2, 10)
     logits.sum().backward()

@@ -56,11 +56,11 @@ class Contrastive:
 
 @pytest.fixture
 def towers() -> Iterator[None]:
-    OBJECTIVES.add("contrastive", "Contrastive", Contrastive)
-    MODELS.add("towers", "Two towers", TwoTowers, objective="contrastive")
+    OBJECTIVES.add("toy", "Contrastive", Contrastive)
+    MODELS.add("towers", "Two towers", TwoTowers, objective="toy")
     yield
     MODELS.remove("towers")
-    OBJECTIVES.remove("contrastive")
+    OBJECTIVES.remove("toy")
 
 
 @pytest.mark.usefixtures("towers")
