@@ -42,7 +42,7 @@ class Node:
         shape: shape of its output, the batch first.
         settings: its arguments by name, as PyTorch documents them, without those that come from other nodes. Tensors
             in here (``weight``, ``bias``, ``running_mean``...) are the model's own.
-        apply: the same function on another tensor; defined for activations only.
+        apply: the same function on another tensor; defined for activations and for what reshapes one tensor.
         parts: how many tensors the function returned; each is a node of its own.
         writes: whether it overwrote its first input (``out += identity``).
     """
@@ -210,12 +210,12 @@ class _Recorder(TorchFunctionMode):
         settings = {
             key: value
             for key, value in ops.arguments(op, args, kwargs).items()
-            if key not in ("input", "tensors", "inplace", "_stacklevel") and not self._sources((value,))
+            if key not in ("tensors", "inplace", "_stacklevel") and not self._sources((value,))
         }
         if op == "mean" and not _over_space(settings.get("dim"), len(self.maps.nodes[sources[0]].shape)):
             kind = "other"
         apply = None
-        if kind == "activation":
+        if kind == "activation" or (kind == "reshape" and len(sources) == 1):
             rest, options = args[1:], {k: v for k, v in kwargs.items() if k != "inplace"}
             apply = lambda value: func(value, *rest, **options)
         path, _ = self.maps.place()

@@ -13,6 +13,7 @@ KINDS: tuple[str, ...] = (
     "pool",
     "linear",
     "add",
+    "product",
     "concat",
     "dropout",
     "reshape",
@@ -27,6 +28,7 @@ _BY_KIND = {
     "pool": "max_pool2d avg_pool2d adaptive_avg_pool2d adaptive_max_pool2d mean",
     "linear": "linear",
     "add": "add",
+    "product": "mul",
     "concat": "cat concat",
     "dropout": "dropout dropout2d alpha_dropout feature_alpha_dropout feature_dropout",
     "reshape": "flatten view reshape squeeze unsqueeze permute transpose movedim unflatten view_as chunk split",
@@ -52,6 +54,8 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "avg_pool2d": ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
     "adaptive_avg_pool2d": ("input", "output_size"),
     "adaptive_max_pool2d": ("input", "output_size", "return_indices"),
+    "add": ("input", "other"),
+    "mul": ("input", "other"),
     "mean": ("input", "dim", "keepdim"),
     "softmax": ("input", "dim"),
     "log_softmax": ("input", "dim"),
@@ -61,7 +65,12 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "cat": ("tensors", "dim"),
     "concat": ("tensors", "dim"),
 }
-_ALIASES = {"__add__": "add", "__radd__": "add", "__iadd__": "add", "relu_": "relu", "special_softmax": "softmax"}
+_ALIASES = {
+    **dict.fromkeys(("__add__", "__radd__", "__iadd__"), "add"),
+    **dict.fromkeys(("__mul__", "__rmul__", "__imul__"), "mul"),
+    "relu_": "relu",
+    "special_softmax": "softmax",
+}
 
 
 def canonical(func: Any) -> tuple[str, bool]:

@@ -109,6 +109,26 @@ class AddStep(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProductStep(Step):
+    """The product of two paths, as of a map and its gate: ``terms`` as in :class:`AddStep`."""
+
+    terms: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyStep(Step):
+    """A unit that has the number of another one: reshaping and concatenation compute nothing.
+
+    Attributes:
+        source: the layer of the other unit.
+        unit: (channel, row, column) there, or (feature,).
+    """
+
+    source: str
+    unit: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinearStep(Step):
     """Inputs × weights, plus the bias; the largest contributions by magnitude one by one.
 

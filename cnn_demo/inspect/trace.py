@@ -21,9 +21,11 @@ from cnn_demo.inspect.steps import (
     ActivationStep,
     AddStep,
     ConvStep,
+    CopyStep,
     LinearStep,
     NormStep,
     PoolStep,
+    ProductStep,
     SoftmaxStep,
     Step,
     Trace,
@@ -36,7 +38,8 @@ def trace(model: nn.Module, image: Tensor, layer: str, channel: int, y: int = 0,
     Args:
         model: as for :func:`cnn_demo.inspect.capture.capture`.
         image: one normalized image, ``(1, C, H, W)``.
-        layer, channel, y, x: the unit; y and x are 0 for a layer of features.
+        layer, channel, y, x: the unit; y and x are 0 for a layer of features. Of a layer with another number of
+            dimensions, such as tokens ``(N, T, D)``, they are the first indices behind the batch.
         top: how many contributions of a linear layer are listed one by one.
 
     Raises:
@@ -53,7 +56,7 @@ def trace_unit(maps: Captured, layer: str, channel: int, y: int = 0, x: int = 0,
     if layer not in maps.nodes:
         raise KeyError(f"no layer named {layer!r}; there are: {', '.join(maps.nodes)}")
     shape = maps.nodes[layer].shape[1:]
-    unit = (channel, y, x)[: len(shape)] if len(shape) in (1, 3) else (channel,)
+    unit = (channel, y, x)[: len(shape)]
     if any(not 0 <= i < n for i, n in zip((channel, y, x), (*shape, 1, 1), strict=False)):
         raise IndexError(f"unit {(channel, y, x)} is outside layer {layer!r} of shape {tuple(shape)}")
     chain = chain_of(maps.nodes, layer)
@@ -97,7 +100,7 @@ def _step(maps: Captured, node: Node, unit: tuple[int, ...], top: int) -> Step:
         return _conv(maps, node, unit, base)
     if node.op == "linear" and len(node.shape) == 2:
         return _linear(maps, node, unit[0], base, top)
-    if node.kind == "pool" and len(node.shape) == 4:
+    if node.kind == "pool" and len(maps.nodes[node.inputs[0]].shape) == 4:
         return _pool(maps, node, unit, base)
     if node.kind == "norm" and _single(node):
         return _norm(maps, node, unit, base)
@@ -105,7 +108,14 @@ def _step(maps: Captured, node: Node, unit: tuple[int, ...], top: int) -> Step:
         before = float(_numbers(maps, node.inputs[0])[unit])
         return ActivationStep(**base, input=before, value=_apply(node, before, unit[0]))
     if node.kind == "add" and node.settings.get("alpha", 1) == 1:
-        return _add(maps, node, unit, base)
+        terms = _terms(maps, node, unit)
+        return AddStep(**base, value=sum(value for _, value in terms), terms=terms)
+    if node.kind == "product":
+        terms = _terms(maps, node, unit)
+        return ProductStep(**base, value=math.prod(value for _, value in terms), terms=terms)
+    if (place := _origin(maps, node, unit)) is not None:
+        source, where = place
+        return CopyStep(**base, value=float(_numbers(maps, source)[where]), source=source, unit=where)
     return Step(**base, value=captured)
 
 
@@ -138,7 +148,7 @@ def _conv(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any
 
 
 def _pool(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any]) -> PoolStep:
-    channel, y, x = unit
+    channel, y, x = (*unit, 0, 0)[:3]  # a mean over the whole map may leave features
     source = _numbers(maps, node.inputs[0])[channel : channel + 1]
     h, w = source.shape[1:]
     dilation, divisor, maximum = (1, 1), None, "max" in node.op
@@ -226,16 +236,32 @@ def _linear(maps: Captured, node: Node, channel: int, base: dict[str, Any], top:
     )
 
 
-def _add(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any]) -> Step:
-    terms = []
-    for name in node.inputs if len(node.inputs) > 1 else node.inputs * 2:
-        value = np.broadcast_to(_numbers(maps, name), node.shape[1:])[unit]
-        terms.append((name, float(value)))
-    if len(node.inputs) == 1:  # x + x, or x + constant
-        other = base["captured"] - terms[0][1]
-        if not math.isclose(other, terms[0][1], rel_tol=1e-6):
-            terms[1] = ("", other)
-    return AddStep(**base, value=sum(value for _, value in terms), terms=tuple(terms))
+def _terms(maps: Captured, node: Node, unit: tuple[int, ...]) -> tuple[tuple[str, float], ...]:
+    """What is added or multiplied for a unit: (layer, value) pairs; a weight or a number has the layer ``""``."""
+    values: list[tuple[str, Any]] = [(name, maps[name].detach().cpu()) for name in node.inputs]
+    values += [("", node.settings[key]) for key in ("input", "other") if key in node.settings]
+    found = []
+    for name, value in values:
+        numbers = value.detach().cpu() if isinstance(value, Tensor) else torch.tensor(float(value))
+        found.append((name, float(torch.broadcast_to(numbers, node.shape)[0][unit])))
+    return tuple(found)
+
+
+def _origin(maps: Captured, node: Node, unit: tuple[int, ...]) -> tuple[str, tuple[int, ...]] | None:
+    """Where a unit of a reshaped or concatenated layer comes from: layer and place there; None where unknown."""
+    shapes = [maps.nodes[name].shape for name in node.inputs]
+    if node.kind == "reshape" and node.apply is not None and node.parts == 1:
+        numbers = node.apply(torch.arange(math.prod(shapes[0])).reshape(shapes[0]))  # each place by its number
+        first, *where = np.unravel_index(int(numbers[0][unit]), shapes[0])
+        return (node.inputs[0], tuple(int(i) for i in where)) if first == 0 else None
+    if node.kind == "concat":
+        axis = int(node.settings.get("dim", 0)) % len(node.shape) - 1
+        ends = np.cumsum([shape[axis + 1] for shape in shapes])
+        if axis >= 0 and ends[-1] == node.shape[axis + 1]:  # else something else was put in, such as a weight
+            part = int(np.searchsorted(ends, unit[axis], side="right"))
+            start = int(ends[part]) - shapes[part][axis + 1]
+            return node.inputs[part], (*unit[:axis], unit[axis] - start, *unit[axis + 1 :])
+    return None
 
 
 def _softmax(layer: str, logits: np.ndarray, channel: int) -> SoftmaxStep:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torchvision.models import mobilenet_v3_small, resnet18
 
 from cnn_demo.inspect.capture import capture
-from cnn_demo.inspect.steps import ConvStep, LinearStep, PoolStep, SoftmaxStep
+from cnn_demo.inspect.steps import AddStep, ConvStep, CopyStep, LinearStep, PoolStep, ProductStep, SoftmaxStep
 from cnn_demo.inspect.trace import trace, trace_unit
 from cnn_demo.models.cnn import CNN
 from cnn_demo.models.registry import MODELS, create_model
@@ -154,6 +154,37 @@ def test_head_lists_contributions_and_softmax() -> None:
     assert isinstance(first, LinearStep)
     assert first.maps == "pool2"
     assert [c * 49 + y * 7 + x for c, y, x in first.places] == list(first.index)
+
+
+def test_products_copies_and_sums_with_constants() -> None:
+    torch.manual_seed(0)
+
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor([0.5, -2.0, 3.0]).reshape(3, 1, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            gate = torch.sigmoid(x.mean((2, 3), keepdim=True))
+            both = torch.cat([x * gate, 2 * x + self.scale], 1)
+            return (self.scale * both[:, 3:]).mean((2, 3)) + both.reshape(len(x), 2, -1).sum(2)[:, :1]
+
+    model, image = Gated().double(), torch.randn(1, 3, 4, 5, dtype=torch.float64)
+    gated = trace(model, image, "mul", 1, 2, 3).step
+    assert isinstance(gated, ProductStep)
+    gate = torch.sigmoid(image[0, 1].mean())
+    assert gated.terms == (("input", float(image[0, 1, 2, 3])), ("sigmoid", pytest.approx(float(gate))))
+    doubled = trace(model, image, "mul:2", 1, 2, 3).step
+    assert isinstance(doubled, ProductStep)
+    assert doubled.terms == (("input", float(image[0, 1, 2, 3])), ("", 2.0))
+    assert isinstance(total := trace(model, image, "add", 1, 2, 3).step, AddStep)
+    assert total.terms[1] == ("", -2.0)
+    assert isinstance(copied := trace(model, image, "cat", 4, 2, 3).step, CopyStep)
+    assert (copied.source, copied.unit) == ("add", (1, 2, 3))
+    assert isinstance(flat := trace(model, image, "reshape", 1, 13).step, CopyStep)
+    assert (flat.source, flat.unit) == ("cat", (3, 2, 3))
+    assert isinstance(pooled := trace(model, image, "mean:2", 2).step, PoolStep)
+    assert pooled.value == pytest.approx(pooled.captured, abs=1e-12)
 
 
 def test_unknown_units_are_named() -> None:

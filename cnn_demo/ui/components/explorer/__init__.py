@@ -77,6 +77,7 @@ def kind_titles() -> dict[str, str]:
         "pool": _("Pooling"),
         "linear": _("Linear layer"),
         "add": _("Residual sum"),
+        "product": _("Product"),
         "concat": _("Concatenation"),
         "dropout": _("Dropout"),
         "reshape": _("Reshape"),
@@ -146,5 +147,6 @@ def list_words() -> dict[str, Any]:
         "col_shifted": _("− largest"),
         "col_exp": "exp",
         "col_probability": _("Probability"),
+        "copied": _("Taken over unchanged from {unit}."),
         "whole_step": _("This operation is not taken apart."),
     }

@@ -39,6 +39,9 @@ function check(step, words) {
 
 const place = (y, x) => `(${y}, ${x})`;
 
+const joined = (terms, sign) => [make("div", { class: "num", text: terms
+  .map(([layer, value]) => figure(value, 6) + (layer ? ` (${layer})` : "")).join(sign) })];
+
 const RENDER = {
   ConvStep(step, words, table) {
     const order = step.sums.map((_, i) => i).sort((a, b) => Math.abs(step.sums[b]) - Math.abs(step.sums[a]));
@@ -85,9 +88,17 @@ const RENDER = {
       : say(words.avg_pool, { n: step.divisor });
     return [make("p", { text: say_it }), numberGrid(step.window, table, peak(step.window), step.winner)];
   },
-  AddStep(step, words) {
-    return [make("div", { class: "num", text: step.terms
-      .map(([layer, value]) => `${figure(value, 6)} ${layer ? `(${layer})` : ""}`).join(" + ") })];
+  AddStep(step) {
+    return joined(step.terms, " + ");
+  },
+  ProductStep(step) {
+    return joined(step.terms, " × ");
+  },
+  CopyStep(step, words) {
+    const [channel, y, x] = step.unit;
+    const unit = step.unit.length === 3 ? say(words.unit_short, { layer: step.source, channel, place: place(y, x) })
+      : say(words.feature_short, { layer: step.source, n: step.unit.join(", ") });
+    return [make("p", { text: say(words.copied, { unit }) })];
   },
   LinearStep(step, words) {
     const limit = Math.max(...step.products.map(Math.abs), Math.abs(step.others), Math.abs(step.bias)) || 1;
