@@ -28,6 +28,7 @@ _NO_MATTER = frozenset(
         "lr",
         "schedule",
         "weight_decay",
+        "label_smoothing",
         "seed",
         "val_fraction",
         "patience",

@@ -19,8 +19,11 @@ from cnn_demo.settings.errors import ConfigError as ConfigError
 from cnn_demo.settings.reference import BadReference, ModelRef
 
 COLLECTION_NAME = re.compile(r"[a-z0-9]{8,32}")
-# 1: made by commit 953c0f6 or before; such a run keeps the rules that it was started with, as its validation split.
-VERSION = 2
+# A run keeps the rules that it was started with.
+# 1: made by commit 953c0f6 or before, with another validation split.
+# 2: weight decay acts on every parameter.
+# 3: weight decay leaves biases and the scales of normalization alone.
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,20 @@ class TrainConfig:
         0.0,
         Real(0, 1),
         N_("Weight decay"),
-        help=N_("Each step shrinks the weights by this much, times the learning rate; 0 leaves them."),
+        help=N_(
+            "Each step shrinks the weights by this much, times the learning rate; 0 leaves them. Biases and the scales "
+            "of normalization are left alone."
+        ),
+    )
+    # Szegedy et al., "Rethinking the Inception architecture", 2016, section 7.
+    label_smoothing: float = describe(
+        0.0,
+        Real(0, 0.9, step=0.05),
+        N_("Label smoothing"),
+        help=N_(
+            "This part of each training target is spread evenly over all classes, so that the network is not driven "
+            "to be certain; 0 leaves the labels as they are. Validation and test keep the plain labels."
+        ),
     )
     device: str = describe(
         "auto",

@@ -1,12 +1,13 @@
 """The table of optimizers, and building one. Reading the table does not import PyTorch.
 
-To add one, add a line: the builder gets the parameters, ``lr``, ``weight_decay`` and the options of the entry.
+To add one, add a line: the builder gets the parameters (in groups where only some are to decay), ``lr``,
+``weight_decay`` and the options of the entry.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnn_demo.locales import N_
 from cnn_demo.settings.description import Flag, Real, Setting
@@ -59,7 +60,7 @@ def create_optimizer(config: TrainConfig, parameters: Iterable[nn.Parameter]) ->
     Raises:
         ConfigError: the optimizer refuses its settings.
     """
-    entry, chosen = OPTIMIZERS.get(config.optimizer), list(parameters)
+    entry, chosen = OPTIMIZERS.get(config.optimizer), _split_by_decay(config, list(parameters))
     build = entry.load()
     settings = {"lr": config.lr, "weight_decay": config.weight_decay, **entry.option_values(config)}
     try:
@@ -71,3 +72,19 @@ def create_optimizer(config: TrainConfig, parameters: Iterable[nn.Parameter]) ->
         message = N_("used with settings that it accepts ({reason})")
         raise ConfigError("optimizer", config.optimizer, message, reason=error) from error
     return optimizer
+
+
+def _split_by_decay(config: TrainConfig, parameters: list[nn.Parameter]) -> list[nn.Parameter] | list[dict[str, Any]]:
+    """What decays and what does not, as groups of an optimizer; one plain list where nothing decays or all does.
+
+    Biases, and the scales and shifts of normalization (everything with fewer than two dimensions) keep their size:
+    they are few, do not fit noise, and a norm's scale near 0 silences its channel (He et al., "Bag of tricks for image
+    classification", 2019, section 3.1). Up to version 2 of the settings, everything decayed.
+    """
+    if not config.weight_decay or config.version < 3:
+        return parameters
+    groups: list[dict[str, Any]] = [
+        {"params": [parameter for parameter in parameters if parameter.ndim >= 2]},
+        {"params": [parameter for parameter in parameters if parameter.ndim < 2], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]

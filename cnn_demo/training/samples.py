@@ -6,7 +6,7 @@ import torch
 
 from cnn_demo.datasets.load import Dataset
 from cnn_demo.datasets.specs import DatasetSpec
-from cnn_demo.datasets.splits import Split, stratified_split
+from cnn_demo.datasets.splits import VERSION, Split, stratified_split
 from cnn_demo.locales import N_
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.training.augmentations import Augmentation
@@ -33,7 +33,8 @@ def prepare_samples(
     """
     train, held_out = data.train, None
     if config.val_fraction:
-        train, held_out = stratified_split(data.train, config.val_fraction, config.seed, config.version)
+        rule = min(config.version, VERSION)  # later versions of the settings hold out the same samples
+        train, held_out = stratified_split(data.train, config.val_fraction, config.seed, rule)
     if augmentation is not None and (added := augmentation.extra_samples(train)) is not None:
         train = train.join(added)
     if extra is not None and len(extra):

@@ -127,11 +127,17 @@ class Trainer:
         """Normalized images ``(B, C, H, W)`` and soft targets ``(B, classes)``."""
         if self.augmentation is None:
             images, labels = self.train.batch(index)
-            return images, self.objective.make_targets(labels)
+            return images, self._smooth(self.objective.make_targets(labels))
         images, labels = self.train.raw(index)
         targets = self.objective.make_targets(labels)
         images, targets = self.augmentation(images.float() / 255, targets, self.generator)
-        return normalize(images, self.train.spec), targets
+        return normalize(images, self.train.spec), self._smooth(targets)
+
+    def _smooth(self, targets: Tensor) -> Tensor:
+        """Targets ``(B, classes)`` of which a part is spread over all classes; each row still sums to 1."""
+        if not self.config.label_smoothing:
+            return targets
+        return targets * (1 - self.config.label_smoothing) + self.config.label_smoothing / targets.shape[1]
 
     def _compute_loss(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         # A compiled graph is made for one shape: the short last batch of an epoch goes without it.

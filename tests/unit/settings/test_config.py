@@ -32,8 +32,9 @@ BAD: dict[str, list[Any]] = {
     "epochs": [0, 1001, 2.5, True],
     "batch_size": [0, 70_000],
     "lr": [0, -1e-3, float("nan"), 11.0, "fast"],
-    "schedule": ["step"],
+    "schedule": ["steps"],
     "weight_decay": [-0.1],
+    "label_smoothing": [-0.1, 1.0],
     "ema": [-0.1, 1.0, 0.999999, "much"],
     "optimizer": ["newton", None, ["sgd"]],
     "augment": ["mixed"],
@@ -46,7 +47,7 @@ BAD: dict[str, list[Any]] = {
     "comment": [5],
     "channels_last": [1],
     "init": ["shipped@3", "a run", "untrained:cnn"],
-    "version": [0, 3],
+    "version": [0, 4],
     "options": [5],
 }
 
@@ -70,7 +71,7 @@ def test_patience_needs_a_validation_split() -> None:
 def test_json_round_trip_and_unknown_fields() -> None:
     config = TrainConfig(dataset="mnist", lr=0.01, device="cuda:1", comment="x", optimizer="sgd")
     again = TrainConfig.from_dict(json.loads(json.dumps(config.to_dict())))
-    assert (again, again.comment, again.version) == (config, "x", 2)
+    assert (again, again.comment, again.version) == (config, "x", 3)
     with pytest.raises(ConfigError, match="wings"):
         TrainConfig.from_dict({"wings": 2})
 

@@ -46,7 +46,7 @@ def test_the_help_names_every_setting_and_its_default() -> None:
     [
         (["--epochs", "many"], "argument --epochs: 'many' must be a whole number from 1 to 1000"),
         (["--lr", "-1"], "argument --lr: -1.0 must be a number above 0 and at most 10"),
-        (["--schedule", "zigzag"], "argument --schedule: 'zigzag' must be one of constant, cosine"),
+        (["--schedule", "zigzag"], "argument --schedule: 'zigzag' must be one of constant, step, cosine"),
         (["--model", "lenet"], "argument --model: 'lenet' must be one of cnn"),
         (["--preset", "none"], "argument --preset: invalid choice"),
     ],

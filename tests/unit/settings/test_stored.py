@@ -24,7 +24,7 @@ def test_a_config_of_the_first_version_opens_without_a_problem() -> None:
 
 
 def test_what_is_not_understood_is_kept_aside_and_named() -> None:
-    data = {"epochs": 4, "wings": 2, "model": "of-next-year", "lr": "fast", "options": {"feathers": 3}, "version": 2}
+    data = {"epochs": 4, "wings": 2, "model": "of-next-year", "lr": "fast", "options": {"feathers": 3}, "version": 3}
     stored = load_stored_config(data)
     assert stored.config == TrainConfig(epochs=4)
     assert stored.unknown == {"wings": 2, "model": "of-next-year", "lr": "fast", "feathers": 3}
@@ -40,6 +40,6 @@ def test_nothing_raises(data: object) -> None:
 
 
 def test_settings_that_do_not_fit_together_are_named() -> None:
-    stored = load_stored_config({"patience": 5, "version": 2})
+    stored = load_stored_config({"patience": 5, "version": 3})
     assert stored.unknown == {"patience": 5}
     assert stored.config == TrainConfig()

@@ -12,15 +12,28 @@ from cnn_demo.training.optimizers import OPTIMIZERS, create_optimizer
 
 
 def parameters() -> list[torch.nn.Parameter]:
-    return [torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.zeros(2, 2))]
+    return [torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(2, 2))]
 
 
 @pytest.mark.parametrize(("name", "kind"), [("adamw", "AdamW"), ("adam", "Adam"), ("sgd", "SGD")])
 def test_they_are_pytorchs_own_and_fused(name: str, kind: str) -> None:
     optimizer = create_optimizer(TrainConfig(optimizer=name, lr=0.25, weight_decay=0.125), parameters())
     assert type(optimizer) is getattr(torch.optim, kind)
-    group = optimizer.param_groups[0]
-    assert (group["lr"], group["weight_decay"], group["fused"], len(group["params"])) == (0.25, 0.125, True, 2)
+    weights, rest = optimizer.param_groups
+    assert (weights["lr"], weights["weight_decay"], weights["fused"]) == (0.25, 0.125, True)
+    assert (rest["lr"], rest["weight_decay"], rest["fused"]) == (0.25, 0.0, True)
+    assert [len(group["params"]) for group in optimizer.param_groups] == [1, 1]
+
+
+def test_biases_and_scales_do_not_decay_but_did_in_older_runs() -> None:
+    for version, kept in ((3, 1.0), (2, 0.95), (1, 0.95)):
+        bias, weight = parameters()
+        optimizer = create_optimizer(TrainConfig(lr=0.5, weight_decay=0.1, version=version), [bias, weight])
+        bias.grad, weight.grad = torch.zeros(3), torch.zeros(2, 2)
+        optimizer.step()
+        assert bias.tolist() == pytest.approx([kept] * 3)  # 1 - 0.5 * 0.1 where it decays
+        assert weight.flatten().tolist() == pytest.approx([0.95] * 4)
+    assert len(create_optimizer(TrainConfig(), parameters()).param_groups) == 1
 
 
 def test_sgd_has_its_own_options() -> None:

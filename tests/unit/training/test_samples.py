@@ -31,10 +31,10 @@ def test_repetition_is_in_turn_and_never_drops_a_sample() -> None:
     assert repeat_samples(few, 1).labels.tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_config_keeps_the_split_of_its_version(small: Dataset, version: int) -> None:
+@pytest.mark.parametrize(("version", "rule"), [(1, 1), (2, 2), (3, 2)])
+def test_a_config_keeps_the_split_of_its_version(small: Dataset, version: int, rule: int) -> None:
     train, held_out = prepare_samples(TrainConfig(val_fraction=0.2, seed=7, version=version), small, None, None)
-    expected = stratified_split(small.train, 0.2, 7, version)
+    expected = stratified_split(small.train, 0.2, 7, rule)
     assert torch.equal(train.images, expected[0].images)
     assert held_out is not None
     assert torch.equal(held_out.images, expected[1].images)

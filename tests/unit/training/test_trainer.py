@@ -33,12 +33,15 @@ def test_a_step_is_forward_loss_backward_step(tiny: Dataset, optimizer: str) -> 
     model = copy.deepcopy(trainer.model)
     build = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[optimizer]
     more = {"momentum": 0.9} if optimizer == "sgd" else {}
-    reference = build(model.parameters(), lr=1.0, weight_decay=0.1, fused=True, **more)
+    groups = [{"params": [p for n, p in model.named_parameters() if n.endswith("weight")], "weight_decay": 0.1}]
+    groups.append({"params": [p for n, p in model.named_parameters() if n.endswith("bias")], "weight_decay": 0.0})
+    reference = build(groups, lr=1.0, fused=True, **more)
     images = (tiny.train.images.float() / 255 - 0.1307) / 0.3081
     for number, index in enumerate(torch.arange(300).split(128), start=1):
         loss, correct = trainer.step(number, index, 0.01 / number, seed=number)
         torch.manual_seed(number)
-        reference.param_groups[0]["lr"] = 0.01 / number
+        for group in reference.param_groups:
+            group["lr"] = 0.01 / number
         reference.zero_grad()
         logits = model(images[index])
         expected = F.cross_entropy(logits, tiny.train.labels[index])
@@ -49,6 +52,17 @@ def test_a_step_is_forward_loss_backward_step(tiny: Dataset, optimizer: str) -> 
     for name, value in model.state_dict().items():
         # Adam divides by the root of tiny second moments, which magnifies rounding; the three steps move by 2e-2.
         torch.testing.assert_close(trainer.model.state_dict()[name], value, rtol=2e-3, atol=2e-3)
+
+
+def test_smoothed_labels_give_the_gradient_of_pytorchs_own(tiny: Dataset) -> None:
+    trainer = Trainer(CONFIG.replace(label_smoothing=0.2, optimizer="sgd"), tiny)
+    model, index = copy.deepcopy(trainer.model), torch.arange(64)
+    trainer.step(1, index, 0.0, seed=1)
+    torch.manual_seed(1)
+    images = (tiny.train.images[index].float() / 255 - 0.1307) / 0.3081
+    F.cross_entropy(model(images), tiny.train.labels[index], label_smoothing=0.2).backward()
+    for mine, reference in zip(trainer.model.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, reference.grad, rtol=1e-3, atol=1e-5)
 
 
 class Hungry(nn.Sequential):
