@@ -45,6 +45,8 @@ class Axis:
     def everything(cls, *parts: Axis) -> Axis:
         """One unit that sees whatever any unit of the parts sees."""
         both = np.concatenate([part.bounds[part.bounds[:, 0] < part.bounds[:, 1]] for part in parts])
+        if not len(both):  # nobody sees a pixel: all of it is padding
+            return cls(np.zeros((1, 2), dtype=np.int64))
         return cls(np.array([[both[:, 0].min(), both[:, 1].max()]]))
 
     def windows(self, kernel: int, stride: int, padding: int, dilation: int, count: int) -> Axis:

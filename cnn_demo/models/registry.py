@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnn_demo.locales import N_
+from cnn_demo.models.layer_list import LAYER_LIST
 from cnn_demo.models.options import ACTIVATION, DEPTH, DROPOUT, NORMALIZATION, SKIP, WIDTH
 from cnn_demo.settings.description import Setting, Whole
 from cnn_demo.settings.registry import Registry
@@ -108,6 +109,15 @@ MODELS.add(
     options=(HELD_OUT,),
     objective="contrastive",
     named_classes=True,
+)
+
+MODELS.add(
+    "builder",
+    N_("Your own layers"),
+    "cnn_demo.models.builder:create_built_model",
+    options=(LAYER_LIST,),
+    check="cnn_demo.models.layer_plan:check_layers",
+    figures="cnn_demo.models.layer_plan:plan_figures",
 )
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from cnn_demo.datasets.specs import get_spec
+from cnn_demo.datasets.specs import DatasetSpec, get_spec
+from cnn_demo.models.registry import MODELS
 from cnn_demo.settings.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -75,13 +76,22 @@ def estimate(config: TrainConfig, store: Store) -> Estimate:
         KeyError: no such data set.
     """
     spec = get_spec(config.dataset)
-    facts = _facts().get(config.model, {}).get(f"{spec.channels}x{spec.size}x{len(spec.classes)}", {})
+    facts = _find_figures(config, spec)
     speed = store.find_speed(speed_key(config), "" if config.device == "auto" else config.device)
     basis: Literal["measured", "rough"] = "measured" if speed else "rough"
     if speed is None and facts and config.device in ("auto", "cpu"):
         speed = (psutil.cpu_count(logical=False) or 1) * _MULTIPLY_ADDS_A_CORE / facts["multiply_adds"]
     samples = spec.train_size * (1 - config.val_fraction) * config.epochs
     return Estimate(facts.get("parameters", 0), speed, samples / speed if speed else None, basis)
+
+
+def _find_figures(config: TrainConfig, spec: DatasetSpec) -> dict[str, int]:
+    """Parameters and multiply-adds of the model; empty where nobody knows."""
+    entry = MODELS.get(config.model)
+    if figures := entry.load_fact("figures"):
+        found: dict[str, int] = figures(spec.channels, spec.size, len(spec.classes), **entry.option_values(config))
+        return found
+    return _facts().get(config.model, {}).get(f"{spec.channels}x{spec.size}x{len(spec.classes)}", {})
 
 
 def speed_key(config: TrainConfig) -> str:

@@ -248,6 +248,11 @@ class TrainConfig:
         if self.version not in range(1, VERSION + 1):
             raise ConfigError("version", self.version, N_("from 1 to {newest}"), newest=VERSION)
         object.__setattr__(self, "options", self._check_options())
+        for name, setting in SETTINGS.items():
+            entry = setting.kind.find(getattr(self, name)) if isinstance(setting.kind, Choice) else None
+            check = entry.load_fact("check") if entry else None
+            if check:
+                check(self)
 
     def _check_options(self) -> dict[str, Any]:
         if not isinstance(self.options, Mapping):

@@ -25,7 +25,9 @@ class Entry:
         target: the builder: ``"package.module:attribute"``, or the callable itself.
         help: one sentence for people, in English.
         options: settings that only this choice has, such as the momentum of SGD.
-        facts: more that the kind of registry needs, by name (a model's objective).
+        facts: more that the kind of registry needs, by name (a model's objective). ``check`` names a function that
+            refuses a ``TrainConfig`` in which this choice cannot work, ``figures`` one that tells a model's parameters
+            and multiply-adds for any options.
     """
 
     name: str
@@ -41,10 +43,18 @@ class Entry:
 
     def load(self) -> Callable[..., Any]:
         """The builder itself; imports what is behind a dotted path."""
-        if callable(self.target):
-            return self.target
-        module, _, attribute = self.target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        return self.target if callable(self.target) else _load_function(self.target)
+
+    def load_fact(self, name: str) -> Callable[..., Any] | None:
+        """The function that a fact names by its dotted path, or None where this entry has no such fact."""
+        path = self.facts.get(name)
+        return _load_function(path) if path else None
+
+
+def _load_function(path: str) -> Callable[..., Any]:
+    module, _, attribute = path.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return function
 
 
 class UnknownName(KeyError):
