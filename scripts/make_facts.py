@@ -1,7 +1,8 @@
-"""Write ``facts.json``: parameters and multiply-adds of every model on every shape of input.
+"""Write ``facts.json``, parameters and multiply-adds of every model on every shape of input, and ``sequences.json``.
 
-A page shows them before torch is loaded. Run ``python -m scripts.make_facts`` after adding a model or a data
-set; a test compares the file with the models.
+The second has the layers of every model that is a plain sequence, for the builder to start from. A page shows both
+before torch is loaded. Run ``python -m scripts.make_facts`` after adding a model or a data
+set; a test compares the files with the models.
 """
 
 from __future__ import annotations
@@ -14,15 +15,21 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnn_demo.datasets.specs import list_specs
+from cnn_demo.models.layer_list import format_rows
+from cnn_demo.models.plain_sequence import NotPlain, list_rows
 from cnn_demo.models.registry import MODELS, count_parameters, create_model
+
+
+def list_shapes() -> list[tuple[int, int, int]]:
+    """Channels, size and number of classes of all data sets."""
+    return sorted({(s.channels, s.size, len(s.classes)) for s in list_specs()})
 
 
 def compute_facts() -> dict[str, dict[str, dict[str, int]]]:
     """``{model: {"CxSxK": {"parameters": ..., "multiply_adds": ...}}}`` for one (C, S, S) image and K classes."""
-    shapes = sorted({(s.channels, s.size, len(s.classes)) for s in list_specs()})
     facts: dict[str, dict[str, dict[str, int]]] = {}
     for spec in MODELS:
-        for channels, size, classes in shapes:
+        for channels, size, classes in list_shapes():
             model = create_model(spec.name, channels=channels, size=size, classes=classes).eval()
             once, twice = (_count_flops(model, torch.zeros(n, channels, size, size)) for n in (1, 2))
             facts.setdefault(spec.name, {})[f"{channels}x{size}x{classes}"] = {
@@ -38,6 +45,21 @@ def _count_flops(model: nn.Module, images: Tensor) -> int:
     return int(counter.get_total_flops())
 
 
+def compute_sequences() -> dict[str, dict[str, str]]:
+    """``{model: {"CxSxK": layers}}`` as the option ``layers`` has them, for models that are plain sequences."""
+    found: dict[str, dict[str, str]] = {}
+    for entry in MODELS:
+        for channels, size, classes in list_shapes():
+            model = create_model(entry.name, channels=channels, size=size, classes=classes)
+            try:
+                text = format_rows(list_rows(model, classes))
+            except NotPlain:
+                continue
+            found.setdefault(entry.name, {})[f"{channels}x{size}x{classes}"] = text
+    return found
+
+
 if __name__ == "__main__":
-    path = Path(__file__).resolve().parents[1] / "cnn_demo" / "models" / "facts.json"
-    path.write_text(json.dumps(compute_facts(), indent=1) + "\n", encoding="utf-8")
+    folder = Path(__file__).resolve().parents[1] / "cnn_demo" / "models"
+    for name, made in (("facts", compute_facts()), ("sequences", compute_sequences())):
+        (folder / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")

@@ -129,13 +129,15 @@ def create_model(name: str, *, channels: int = 1, size: int = 28, classes: int =
         channels: color channels of the input, C in ``(N, C, H, W)``.
         size: height and width of the input in pixels.
         classes: number of logits.
-        options: the settings that this model's entry describes.
+        options: the settings that this model's entry describes; what is left out has the entry's default.
 
     Raises:
         UnknownName: no such model.
         ValueError: the model cannot be built for this size.
     """
-    model: nn.Module = MODELS.get(name).load()(channels, size, classes, **options)
+    entry = MODELS.get(name)
+    defaults = {option.name: option.default for option in entry.options}
+    model: nn.Module = entry.load()(channels, size, classes, **{**defaults, **options})
     return model
 
 
