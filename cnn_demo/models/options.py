@@ -102,3 +102,20 @@ SKIP = SharedOption(
         group="model",
     )
 )
+# Token width is heads × width of a head, so that every combination works.
+HEADS = Setting(
+    "heads",
+    4,
+    Whole(1, 8),
+    N_("Attention heads"),
+    help=N_("How many times each block looks at the tokens, each time for another reason."),
+    group="model",
+)
+HEAD_WIDTH = Setting(
+    "head_width",
+    16,
+    Whole(4, 64, step=4),
+    N_("Width of a head"),
+    help=N_("Numbers of a token that one head works with. A token has as many as all heads together."),
+    group="model",
+)

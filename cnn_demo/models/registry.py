@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_demo.locales import N_
 from cnn_demo.models.layer_list import LAYER_LIST
-from cnn_demo.models.options import ACTIVATION, DEPTH, DROPOUT, NORMALIZATION, SKIP, WIDTH
+from cnn_demo.models.options import ACTIVATION, DEPTH, DROPOUT, HEAD_WIDTH, HEADS, NORMALIZATION, SKIP, WIDTH
 from cnn_demo.settings.description import Setting, Whole
 from cnn_demo.settings.registry import Registry
 
@@ -97,6 +97,13 @@ MODELS.add(
     N_("ResNet-18"),
     "cnn_demo.models.resnet:resnet18",
     help=N_("The network for photographs, with a first convolution for small images."),
+)
+MODELS.add(
+    "vit-hybrid",
+    N_("Small vision transformer"),
+    "cnn_demo.models.vit_hybrid:VitHybrid",
+    help=N_("Two convolutions make tokens of the image; attention mixes them. Feature maps shows what it attends to."),
+    options=(DEPTH(3), HEADS, HEAD_WIDTH, DROPOUT(0.1)),
 )
 MODELS.add(
     "clip-small",

@@ -34,6 +34,13 @@ class Branches(nn.Module):
 ELEMENTWISE = (nn.ReLU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Hardswish, nn.Hardsigmoid)
 
 
+class Uniform(nn.Module):
+    """In place of attention's softmax: every token gets the same from every other."""
+
+    def forward(self, scores: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(scores, 1 / scores.shape[-1])
+
+
 def averaging(model: nn.Module) -> nn.Module:
     """A copy in which every path carries a positive gradient: positive weights, means for maxima, no curvature."""
     model = copy.deepcopy(model).double().eval()
@@ -42,8 +49,10 @@ def averaging(model: nn.Module) -> nn.Module:
             if isinstance(child, nn.MaxPool2d):
                 swap: nn.Module = nn.AvgPool2d(child.kernel_size, child.stride, child.padding, child.ceil_mode)
                 setattr(parent, name, swap)
-            elif isinstance(child, ELEMENTWISE):
+            elif isinstance(child, (*ELEMENTWISE, nn.LayerNorm)):  # of equal values, layer norm makes zeros
                 setattr(parent, name, nn.Identity())
+            elif isinstance(child, nn.Softmax):
+                setattr(parent, name, Uniform())
     for parameter in model.parameters():
         nn.init.constant_(parameter, 1.0)
     return model
