@@ -34,7 +34,11 @@ def test_a_block_is_a_pre_norm_encoder_layer() -> None:
         "self_attn.in_proj_weight": torch.cat([part.weight for part in projections]),
         "self_attn.in_proj_bias": torch.cat([part.bias for part in projections]),
     }
-    pairs = {"self_attn.out_proj": ours.out, "linear1": block.fc1, "linear2": block.fc2}
+    pairs: dict[str, nn.Linear | nn.LayerNorm] = {
+        "self_attn.out_proj": ours.out,
+        "linear1": block.fc1,
+        "linear2": block.fc2,
+    }
     pairs |= {"norm1": block.norm1, "norm2": block.norm2}
     for name, module in pairs.items():
         weights |= {f"{name}.weight": module.weight, f"{name}.bias": module.bias}
@@ -66,8 +70,8 @@ def test_the_class_token_sees_the_image_through_attention_only() -> None:
     model = VitHybrid().eval()
     x, y = torch.randn(2, 1, 1, 28, 28)
     assert not torch.allclose(model(x), model(y))
-    for block in model.blocks:
-        nn.init.zeros_(block.attention.out.weight)
+    for attention in (module for module in model.modules() if isinstance(module, Attention)):
+        nn.init.zeros_(attention.out.weight)
     torch.testing.assert_close(model(x), model(y))
 
 
