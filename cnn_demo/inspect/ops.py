@@ -22,7 +22,7 @@ KINDS: tuple[str, ...] = (
 
 _BY_KIND = {
     "conv": "conv1d conv2d conv3d conv_transpose2d",
-    "norm": "batch_norm group_norm layer_norm instance_norm local_response_norm rms_norm",
+    "norm": "batch_norm group_norm layer_norm instance_norm local_response_norm rms_norm normalize",
     "activation": "relu relu6 leaky_relu prelu elu celu selu gelu silu mish sigmoid tanh logsigmoid hardtanh "
     "hardsigmoid hardswish softplus softsign softmax log_softmax threshold clamp clamp_min",
     "pool": "max_pool2d avg_pool2d adaptive_avg_pool2d adaptive_max_pool2d mean",
@@ -54,6 +54,7 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "avg_pool2d": ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
     "adaptive_avg_pool2d": ("input", "output_size"),
     "adaptive_max_pool2d": ("input", "output_size", "return_indices"),
+    "normalize": ("input", "p", "dim", "eps"),
     "add": ("input", "other"),
     "mul": ("input", "other"),
     "mean": ("input", "dim", "keepdim"),

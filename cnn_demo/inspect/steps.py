@@ -75,6 +75,21 @@ class NormStep(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LengthStep(Step):
+    """input / length: a vector is brought to the length 1.
+
+    Attributes:
+        input: the number of this unit.
+        length: √(sum of squares) of all ``count`` numbers of the vector.
+        count: how many there are.
+    """
+
+    input: float
+    length: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActivationStep(Step):
     """An elementwise function of one number (also dropout, which is the identity in evaluation mode)."""
 

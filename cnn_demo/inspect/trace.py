@@ -22,6 +22,7 @@ from cnn_demo.inspect.steps import (
     AddStep,
     ConvStep,
     CopyStep,
+    LengthStep,
     LinearStep,
     NormStep,
     PoolStep,
@@ -104,6 +105,8 @@ def _step(maps: Captured, node: Node, unit: tuple[int, ...], top: int) -> Step:
         return _pool(maps, node, unit, base)
     if node.kind == "norm" and _single(node):
         return _norm(maps, node, unit, base)
+    if node.op == "normalize" and node.settings.get("p", 2.0) == 2:
+        return _length(maps, node, unit, base)
     if _single(node):
         before = float(_numbers(maps, node.inputs[0])[unit])
         return ActivationStep(**base, input=before, value=_apply(node, before, unit[0]))
@@ -201,6 +204,15 @@ def _norm(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any
     weight, bias = _at(settings.get("weight"), channel, 1.0), _at(settings.get("bias"), channel, 0.0)
     value = (before - mean) / math.sqrt(variance + eps) * weight + bias
     return NormStep(**base, value=value, input=before, mean=mean, variance=variance, eps=eps, weight=weight, bias=bias)
+
+
+def _length(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any]) -> LengthStep:
+    axis = int(node.settings.get("dim", 1)) % len(node.shape) - 1
+    source = _numbers(maps, node.inputs[0])
+    vector = np.moveaxis(source, axis, -1)[(*unit[:axis], *unit[axis + 1 :])]
+    length = max(float(np.linalg.norm(vector)), float(node.settings.get("eps", 1e-12)))
+    before = float(source[unit])
+    return LengthStep(**base, value=before / length, input=before, length=length, count=len(vector))
 
 
 def _linear(maps: Captured, node: Node, channel: int, base: dict[str, Any], top: int) -> LinearStep:

@@ -38,7 +38,7 @@ def test_values_equal_hooks_of_pytorch(name: str) -> None:
     handles = [
         module.register_forward_hook(note(path))
         for path, module in model.named_modules()
-        if not list(module.children()) and not isinstance(module, nn.Identity)
+        if not list(module.children()) and not isinstance(module, nn.Identity) and not path.startswith("text.")
     ]
     with torch.no_grad():
         expected = model(x)

@@ -12,7 +12,16 @@ from torch.nn import functional as F
 from torchvision.models import mobilenet_v3_small, resnet18
 
 from cnn_demo.inspect.capture import capture
-from cnn_demo.inspect.steps import AddStep, ConvStep, CopyStep, LinearStep, PoolStep, ProductStep, SoftmaxStep
+from cnn_demo.inspect.steps import (
+    AddStep,
+    ConvStep,
+    CopyStep,
+    LengthStep,
+    LinearStep,
+    PoolStep,
+    ProductStep,
+    SoftmaxStep,
+)
 from cnn_demo.inspect.trace import trace, trace_unit
 from cnn_demo.models.cnn import CNN
 from cnn_demo.models.registry import MODELS, create_model
@@ -185,6 +194,21 @@ def test_products_copies_and_sums_with_constants() -> None:
     assert (flat.source, flat.unit) == ("cat", (3, 2, 3))
     assert isinstance(pooled := trace(model, image, "mean:2", 2).step, PoolStep)
     assert pooled.value == pytest.approx(pooled.captured, abs=1e-12)
+
+
+def test_a_vector_is_brought_to_length_one() -> None:
+    class Unit(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.normalize(F.normalize(x, dim=1).flatten(1), dim=-1)
+
+    image = torch.randn(1, 3, 4, 5, dtype=torch.float64)
+    first, last = trace(Unit(), image, "normalize", 1, 2, 3).step, trace(Unit(), image, "normalize:2", 7).step
+    assert isinstance(first, LengthStep)
+    assert isinstance(last, LengthStep)
+    assert (first.count, last.count) == (3, 60)
+    assert first.length == pytest.approx(float(image[0, :, 2, 3].square().sum().sqrt()))
+    assert last.length == pytest.approx(20**0.5)  # of 20 vectors of length 1
+    assert max(abs(first.difference), abs(last.difference)) < 1e-12
 
 
 def test_unknown_units_are_named() -> None:

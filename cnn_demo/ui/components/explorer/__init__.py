@@ -129,6 +129,7 @@ def list_words() -> dict[str, Any]:
         "all_channels": _("Show all {n}"),
         "conv_sum": _("sum over channels {sum} + bias {bias}"),
         "norm": _("({input} − mean {mean}) / √(variance {variance} + {eps}) × weight {weight} + bias {bias}"),
+        "length": _("{input} / √(sum of the squares of all {n} numbers) = {input} / {length}"),
         "max_pool": _("The largest of the window wins: row {row}, column {column} of it."),
         "avg_pool": _("The sum of the window, divided by {n}."),
         "linear": _("The {n} largest of {all} contributions: input × weight."),

@@ -80,6 +80,11 @@ const RENDER = {
       weight: figure(step.weight), bias: figure(step.bias),
     }) })];
   },
+  LengthStep(step, words) {
+    return [make("div", { class: "num", text: say(words.length, {
+      input: figure(step.input), n: step.count, length: figure(step.length),
+    }) })];
+  },
   ActivationStep(step) {
     return [make("div", { class: "num", text: `${step.op}(${figure(step.input, 6)})` })];
   },
