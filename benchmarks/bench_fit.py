@@ -8,14 +8,9 @@ the first epoch of each is warm-up. ``--device cuda`` where there is one.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
-from pathlib import Path
 
-from benchmarks.common import machine, spread, verdict
-
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.common import last_json, machine, spread, verdict
 
 OURS = """
 import json, sys
@@ -28,12 +23,6 @@ seconds = sum(end.train.seconds for end in ends[1:])
 print(json.dumps({"samples_per_second": sum(end.train.n for end in ends[1:]) / seconds,
                   "accuracy": ends[-1].test.accuracy, "n": ends[-1].test.n}))
 """
-
-
-def last_json(command: list[str]) -> dict[str, float]:
-    """Run a program and read the JSON on the last line that it prints."""
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
 def ours(epochs: int, device: str, seed: int = 0) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import platform
 import signal
@@ -12,9 +13,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -43,6 +45,16 @@ def quantile(values: Sequence[float], q: float) -> float:
     """The smallest value that at least a share ``q`` of the values do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, -(-int(q * 1000) * len(ordered) // 1000) - 1))]
+
+
+def last_json(command: Sequence[str], env: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Run a program and read the JSON on the last line that it prints.
+
+    Raises:
+        CalledProcessError: it failed; what it said is on the standard error.
+    """
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT, env=env)
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
 def verdict(name: str, value: float, target: float, *, at_least: bool) -> str:

@@ -9,10 +9,13 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
@@ -31,43 +34,67 @@ def write_idx(folder: Path, name: str, split: Split) -> None:
     (folder / f"{name}-labels-idx1-ubyte").write_bytes(head + split.labels.to(torch.uint8).numpy().tobytes())
 
 
-def train(epochs: int, seed: int, workers: int, device: str) -> dict[str, float]:
-    """Train as a tutorial would; gives samples per second of training alone, and test accuracy."""
-    data = load_dataset("mnist-mini")
+def make_loaders(dataset: str, workers: int) -> tuple[DataLoader[Any], DataLoader[Any]]:
+    """Loaders of the training and the test images, as tutorials make them."""
+    data = load_dataset(dataset)
     with tempfile.TemporaryDirectory() as root:
         write_idx(Path(root) / "MNIST" / "raw", "train", data.train)
         write_idx(Path(root) / "MNIST" / "raw", "t10k", data.test)
         transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
-        train_set = datasets.MNIST(root, train=True, transform=transform)
+        train_set = datasets.MNIST(root, train=True, transform=transform)  # reads everything into memory
         test_set = datasets.MNIST(root, train=False, transform=transform)
-    torch.manual_seed(seed)
     train_loader = DataLoader(
         train_set, batch_size=128, shuffle=True, num_workers=workers, persistent_workers=workers > 0
     )
-    test_loader = DataLoader(test_set, batch_size=1000)
-    model = create_model("cnn").to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    seconds = 0.0
-    for epoch in range(epochs):
-        model.train()
-        began = time.perf_counter()
-        for images, labels in train_loader:
-            images, labels = images.to(device), labels.to(device)
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(images), labels)
-            loss.backward()
-            optimizer.step()
-            loss.item()  # every tutorial prints it
-        if epoch > 0 or epochs == 1:  # the first epoch warms up
-            seconds += time.perf_counter() - began
+    return train_loader, DataLoader(test_set, batch_size=1000)
+
+
+def train_epoch(
+    model: nn.Module, optimizer: torch.optim.Optimizer, loader: DataLoader[Any], device: str
+) -> Iterator[None]:
+    """One epoch, as tutorials have it; pauses after every step."""
+    for images, labels in loader:
+        images, labels = images.to(device), labels.to(device)
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        loss.item()  # every tutorial prints it
+        yield
+
+
+def measure_accuracy(model: nn.Module, loader: DataLoader[Any], device: str) -> float:
+    """The part of the images that is named right, 0 to 1; the model is left in training mode."""
     model.eval()
     with torch.no_grad():
-        hits = sum((model(x.to(device)).argmax(1).cpu() == y).sum().item() for x, y in test_loader)
+        hits = sum((model(x.to(device)).argmax(1).cpu() == y).sum().item() for x, y in loader)
+    model.train()
+    return hits / len(loader.dataset)  # type: ignore[arg-type]
+
+
+def train(epochs: int, seed: int, workers: int, device: str) -> dict[str, float]:
+    """Train as a tutorial would; gives samples per second of training alone, and test accuracy."""
+    train_loader, test_loader = make_loaders("mnist-mini", workers)
+    model, optimizer = start_training(seed, device)
+    n, seconds = len(train_loader.dataset), 0.0  # type: ignore[arg-type]
+    for epoch in range(epochs):
+        began = time.perf_counter()
+        for _ in train_epoch(model, optimizer, train_loader, device):
+            pass
+        if epoch > 0 or epochs == 1:  # the first epoch warms up
+            seconds += time.perf_counter() - began
     return {
-        "samples_per_second": len(train_set) * max(1, epochs - 1) / seconds,
-        "accuracy": hits / len(test_set),
-        "n": len(test_set),
+        "samples_per_second": n * max(1, epochs - 1) / seconds,
+        "accuracy": measure_accuracy(model, test_loader, device),
+        "n": len(test_loader.dataset),  # type: ignore[arg-type]
     }
+
+
+def start_training(seed: int, device: str) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """A fresh model and its optimizer."""
+    torch.manual_seed(seed)
+    model = create_model("cnn").to(device).train()
+    return model, torch.optim.Adam(model.parameters(), lr=1e-3)
 
 
 if __name__ == "__main__":
