@@ -61,7 +61,7 @@ MODELS.add(
     "cnn-tiny",
     N_("Tiny CNN, the fast one"),
     "cnn_demo.models.cnn:tiny_cnn",
-    help=N_("Three convolutions, the first of stride 2, and the mean over each map."),
+    help=N_("Three convolutions, the first of stride 2, and one linear layer."),
     options=(WIDTH(16), ACTIVATION("relu"), NORMALIZATION("batch")),
 )
 MODELS.add(

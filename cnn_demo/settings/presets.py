@@ -28,7 +28,43 @@ PRESETS: tuple[Preset, ...] = (
     Preset("quick", N_("Quick look"), {"epochs": 1}),
     Preset("standard", N_("Standard"), {}),
     Preset("early", N_("Stop at the best"), {"epochs": 40, "val_fraction": 0.1, "patience": 5}),
-    Preset("full", N_("Full MNIST"), {"dataset": "mnist"}),
+    # What most tutorials write: two convolutions and Adam.
+    Preset("textbook", N_("Textbook"), {"dataset": "mnist", "optimizer": "adam"}),
+    # Better in less time, with what has been found since.
+    Preset(
+        "modern",
+        N_("Modern"),
+        {
+            "dataset": "mnist",
+            "model": "cnn-deep",
+            "epochs": 4,
+            "lr": 0.005,
+            "schedule": "one-cycle",
+            "weight_decay": 0.02,
+        },
+    ),
+    # 99% as soon as may be; light enough for a whole class to run at once.
+    Preset(
+        "race",
+        N_("Race to 99%"),
+        {"dataset": "mnist", "model": "cnn-tiny", "epochs": 2, "lr": 0.01, "schedule": "one-cycle"},
+    ),
+    # As good as one small network gets, however long it takes.
+    Preset(
+        "record",
+        N_("Record"),
+        {
+            "dataset": "mnist",
+            "model": "cnn-deep",
+            "epochs": 40,
+            "lr": 0.004,
+            "schedule": "cosine",
+            "weight_decay": 0.05,
+            "ema": 0.999,
+            "precision": "bf16",
+            "augment": "handwriting",
+        },
+    ),
     Preset(
         "handwriting",
         N_("Real handwriting"),

@@ -69,9 +69,9 @@ def test_one_token_launches_once(open_page: Callable, store: Store) -> None:
 def test_presets_fill_the_form_and_are_ticked_only_while_they_hold(open_page: Callable) -> None:
     app = open_page(TRAIN)
     assert ticked(app) == ["standard"]
-    app.button(key="train:preset:full").click().run()
+    app.button(key="train:preset:textbook").click().run()
     assert app.selectbox(key="train:dataset").value == "mnist"
-    assert ticked(app) == ["full"]
+    assert ticked(app) == ["textbook"]
     app.number_input(key="train:epochs").set_value(7).run()
     assert ticked(app) == []
 
