@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from cnn_demo.locales import N_
+from cnn_demo.settings.description import Real, Setting
 from cnn_demo.settings.registry import Registry
 
 if TYPE_CHECKING:
@@ -17,6 +18,88 @@ if TYPE_CHECKING:
     from cnn_demo.datasets.specs import DatasetSpec
     from cnn_demo.datasets.splits import Split
     from cnn_demo.settings.config import TrainConfig
+
+
+def _describe_strength(name: str, default: float, high: float, step: float, title: str, help: str) -> Setting:
+    """How strong one random change is; 0 leaves it out."""
+    return Setting(name, default, Real(0, high, step=step), title, help=help, group="data")
+
+
+RANDOM_CHANGES: tuple[Setting, ...] = (
+    _describe_strength("rotation", 10.0, 180, 5, N_("Rotation"), N_("Turn by up to so many degrees, either way.")),
+    _describe_strength(
+        "scale",
+        0.1,
+        3,
+        0.05,
+        N_("Scale"),
+        N_("Enlarge or shrink by up to this much: 0.1 is between 1/1.1 and 1.1 times."),
+    ),
+    _describe_strength(
+        "translation", 2.0, 32, 1, N_("Translation"), N_("Shift by up to so many pixels along each axis.")
+    ),
+    _describe_strength("shear", 0.0, 60, 5, N_("Shear"), N_("Slant by up to so many degrees, either way.")),
+    _describe_strength(
+        "elastic",
+        0.0,
+        5,
+        0.25,
+        N_("Elastic deformation"),
+        N_("Bend the picture smoothly; the standard deviation of the shift, in pixels."),
+    ),
+    _describe_strength(
+        "flip", 0.0, 1, 0.5, N_("Mirroring"), N_("The part of the pictures that is mirrored left to right.")
+    ),
+    _describe_strength(
+        "brightness", 0.0, 1, 0.1, N_("Brightness"), N_("Multiply all pixels by 1, plus or minus up to this much.")
+    ),
+    _describe_strength(
+        "contrast",
+        0.0,
+        1,
+        0.1,
+        N_("Contrast"),
+        N_("Multiply the distance of all pixels from their mean by 1, plus or minus up to this much."),
+    ),
+    _describe_strength(
+        "noise",
+        0.0,
+        1,
+        0.05,
+        N_("Noise"),
+        N_("Add normal noise to every pixel, of a standard deviation up to this; black is 0 and white is 1."),
+    ),
+    _describe_strength(
+        "erasing",
+        0.0,
+        0.9,
+        0.1,
+        N_("Random erasing"),
+        N_("Cover a rectangle of up to this part of the picture with its mean color, in every second picture."),
+    ),
+    _describe_strength(
+        "mixup",
+        0.0,
+        10,
+        0.1,
+        N_("MixUp alpha"),
+        N_(
+            "Blend each picture with another one, and its target likewise; the shares come from Beta(alpha, alpha). "
+            "Small values blend most pictures only a little."
+        ),
+    ),
+    _describe_strength(
+        "cutmix",
+        0.0,
+        10,
+        0.5,
+        N_("CutMix alpha"),
+        N_(
+            "Put a rectangle of another picture into each picture, and as much of its target as its area; the area "
+            "comes from Beta(alpha, alpha). With MixUp as well, each picture gets one of the two."
+        ),
+    ),
+)
 
 AUGMENTATIONS = Registry("augmentation")
 AUGMENTATIONS.add("none", N_("None"), "cnn_demo.training.augmentations:no_augmentation")
@@ -28,6 +111,13 @@ AUGMENTATIONS.add(
         "Random rotation, scale, shear and shift; for digits also elastic deformation, stroke thickness, and samples"
         " by real and synthetic pens."
     ),
+)
+AUGMENTATIONS.add(
+    "random",
+    N_("Random changes"),
+    "cnn_demo.training.transforms:RandomChanges",
+    help=N_("Each kind of change has its own strength; 0 leaves it out."),
+    options=RANDOM_CHANGES,
 )
 
 

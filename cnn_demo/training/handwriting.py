@@ -1,8 +1,7 @@
 """The augmentation ``handwriting``: a whole batch on the training device, by one warp and one change of thickness.
 
-Rotation, scale, shear, translation and the elastic field of Simard, Steinkraus and Platt ("Best practices for
-convolutional neural networks applied to visual document analysis", 2003) are added into one grid, so a batch is
-resampled once. Every random number comes from the generator that is handed in: equal state, equal batch.
+Rotation, scale, shear, translation and an elastic field are added into one grid, so a batch is resampled once. Every
+random number comes from the generator that is handed in: equal state, equal batch.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from torch.nn import functional
 
 from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.datasets.splits import Split
+from cnn_demo.training.warp import make_affine_maps, make_elastic_field, resample
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,39 +71,27 @@ def augment(images: Tensor, ranges: Ranges, generator: torch.Generator) -> Tenso
     amounts = amounts[:, :7] * is_changed
     if ranges.thinner or ranges.thicker:
         images = _thickness(images, amounts[:, 6], ranges)
-    grid = functional.affine_grid(
-        _affine(amounts, ranges, height, width), [count, 1, height, width], align_corners=False
-    )
+    field = None
     if ranges.elastic:
-        knots = torch.randn(count, 2, ranges.knots, ranges.knots, generator=generator, device=generator.device).to(
-            images.device
-        )
-        grid = grid + _elastic(knots * is_changed.view(-1, 1, 1, 1), ranges, height, width)
-    warped = functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        knots = torch.randn(count, 2, ranges.knots, ranges.knots, generator=generator, device=generator.device)
+        knots = knots.to(images.device) * is_changed.view(-1, 1, 1, 1)
+        field = make_elastic_field(knots, ranges.elastic, height, width)
+    warped = resample(images, _affine(amounts, ranges, height, width), field)
     # A drawing's strongest ink is always 1; erosion and interpolation have just weakened thin strokes.
     return warped / warped.amax(dim=(1, 2, 3), keepdim=True).clamp(0.2, 1) if ranges.thinner else warped
 
 
 def _affine(amounts: Tensor, ranges: Ranges, height: int, width: int) -> Tensor:
     """The maps from output to input coordinates, ``(N, 2, 3)``, for amounts ``(N, 7)`` in [-1, 1]."""
-    angle = amounts[:, 0] * (ranges.rotation * torch.pi / 180)
     scale, aspect = amounts[:, 1] * ranges.scale, amounts[:, 2] * (ranges.aspect / 2)
-    shear = amounts[:, 3] * ranges.shear
-    cos, sin = torch.cos(angle), torch.sin(angle)
-    across, down = torch.exp(-scale - aspect), torch.exp(-scale + aspect)
-    shift_x, shift_y = (
-        amounts[:, 4] * (2 * ranges.translation / width),
-        amounts[:, 5] * (2 * ranges.translation / height),
+    shift = [amounts[:, 4] * (2 * ranges.translation / width), amounts[:, 5] * (2 * ranges.translation / height)]
+    return make_affine_maps(
+        angle=amounts[:, 0] * (ranges.rotation * torch.pi / 180),
+        shear=amounts[:, 3] * ranges.shear,
+        across=torch.exp(-scale - aspect),
+        down=torch.exp(-scale + aspect),
+        shift=torch.stack(shift, dim=1),
     )
-    rows = [across * cos, across * (shear * cos - sin), shift_x, down * sin, down * (shear * sin + cos), shift_y]
-    return torch.stack(rows, dim=1).view(-1, 2, 3)
-
-
-def _elastic(knots: Tensor, ranges: Ranges, height: int, width: int) -> Tensor:
-    """A smooth displacement in grid units, ``(N, H, W, 2)``, from normal knots ``(N, 2, K, K)``."""
-    pixels = functional.interpolate(knots, size=(height, width), mode="bicubic", align_corners=True)
-    unit = torch.tensor([2 / width, 2 / height], device=knots.device) * ranges.elastic
-    return pixels.permute(0, 2, 3, 1) * unit
 
 
 def _thickness(images: Tensor, amount: Tensor, ranges: Ranges) -> Tensor:
