@@ -1,4 +1,4 @@
-"""The command line: ``python -m cnn_demo train | evaluate | predict | runs | data | devices``.
+"""The command line: ``python -m cnn_demo train | evaluate | predict | runs | models | data | devices``.
 
 Every command prints for people; with ``--json`` the last line of standard output is one JSON object. Progress and
 messages go to standard
@@ -12,10 +12,18 @@ import os
 import sys
 
 from cnn_demo import __version__
-from cnn_demo.cli import data, devices, evaluate, predict, runs, train
+from cnn_demo.cli import data, devices, evaluate, models, predict, runs, train
 from cnn_demo.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, complain
 
-COMMANDS = {"train": train, "evaluate": evaluate, "predict": predict, "runs": runs, "data": data, "devices": devices}
+COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
+    "runs": runs,
+    "models": models,
+    "data": data,
+    "devices": devices,
+}
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -79,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
             f"{finished.id}: {finished.state.value}, {config.dataset} test accuracy {finished.test_accuracy:.2%} "
             f"(n = {finished.test_n:,}), {finished.train_seconds:.1f} s on {finished.device}"
         )
+        if result["fresh_head"]:
+            print(f"the last layer began afresh: {config.init} was trained on other classes")
     from cnn_demo.runs.records import RunState
 
     status = {RunState.FINISHED: 0, RunState.STOPPED: EXIT_INTERRUPTED}
@@ -181,6 +183,8 @@ class _Bar:
 
 
 def _result(store: Store, run: Run) -> dict[str, Any]:
+    from cnn_demo.runs.finetune import has_fresh_head
+
     checkpoint = _find_checkpoint(store, run.id)
     return {
         "run_id": run.id,
@@ -201,6 +205,8 @@ def _result(store: Store, run: Run) -> dict[str, Any]:
         "device": run.device,
         "precision": run.config.precision,
         "seed": run.config.seed,
+        "init": run.config.init or None,
+        "fresh_head": has_fresh_head(store, run),
         "network": f"{run.id}@{checkpoint.step}" if checkpoint else None,
         "checkpoint": str(checkpoint.path) if checkpoint else None,
         "error": run.error or None,

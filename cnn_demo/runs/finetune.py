@@ -12,12 +12,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.locales import N_
+from cnn_demo.prediction.shipped import SHIPPED
 from cnn_demo.runs.records import Run, RunNotFound
 from cnn_demo.runs.store import Store
-from cnn_demo.settings.config import ConfigError
+from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.settings.errors import HIDDEN
 from cnn_demo.settings.reference import ModelRef
+from cnn_demo.settings.stored import load_stored_config
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from cnn_demo.prediction.load import LoadedModel
 
 DRAWINGS, REPORT = "collection.safetensors", "before-after.json"
+FRESH_HEAD = "fresh_head"  # the mark of a run whose last layer does not come from the network that it began with
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,10 @@ def prepare_fine_tuning(
         data: its data set.
         fresh: it starts from step 0; else the weights come from a checkpoint of its own, and none are given here.
 
+    Returns:
+        The weights, without those of the last layer where the data set has other classes than the network that they
+        come from: the layer then begins afresh, and the run is marked :data:`FRESH_HEAD`. And the drawings.
+
     Raises:
         ConfigError: the run or the collection that is named is not here, or does not fit.
         CheckpointUnreadable: the first weights cannot be read.
@@ -90,15 +98,55 @@ def prepare_fine_tuning(
     drawings = _load_drawings(store, run, data) if config.collection else None
     if not config.init or not fresh:
         return None, drawings
+    check_origin(store, config)
     origin = load_origin(store, config.init)
-    if origin.config.model != config.model:
-        as_in = {"model": origin.config.model, "init": config.init}
-        raise ConfigError("model", config.model, N_("{model}, as in {init}"), **as_in)
-    if (origin.spec.classes, origin.spec.size) != (data.spec.classes, data.spec.size):
-        message = N_("one with the classes of {dataset}")
-        raise ConfigError("dataset", config.dataset, message, dataset=origin.config.dataset)
+    if origin.spec.classes != data.spec.classes:
+        from cnn_demo.training.transfer import drop_head
+
+        weights = drop_head(origin.model, config.model)
+        if len(weights) < len(origin.model.state_dict()) and not has_fresh_head(store, run):
+            store.add_mark(run.id, FRESH_HEAD, 0, 0.0)
+        return weights, drawings
     _measure_before(store.folder(run.id), origin, data, drawings)
     return origin.model.state_dict(), drawings
+
+
+def check_origin(store: Store, config: TrainConfig) -> None:
+    """Look whether a run can begin with the network that it names, as far as the two settings tell. Needs no torch.
+
+    Raises:
+        ConfigError: there is no such run, it is of another model, or for images of another shape.
+    """
+    if not config.init:
+        return
+    origin = _read_origin(store, config.init)
+    if origin.model != config.model:
+        as_in = {"model": origin.model, "init": config.init}
+        raise ConfigError("model", config.model, N_("{model}, as in {init}"), **as_in)
+    there, here = get_spec(origin.dataset), get_spec(config.dataset)
+    if there.channels != here.channels:
+        message = N_("a network for images of {wanted}, as {dataset} has them; this one takes {found}")
+        shapes = {"wanted": _describe_images(here), "found": _describe_images(there)}
+        raise ConfigError("init", config.init, message, dataset=config.dataset, **shapes)
+
+
+def _read_origin(store: Store, init: str) -> TrainConfig:
+    ref = ModelRef.parse(init)
+    try:
+        if ref.kind == "shipped":
+            return load_stored_config(json.loads((SHIPPED / "checkpoint.json").read_text("utf-8"))["config"]).config
+        return store.get(ref.name).config
+    except (RunNotFound, FileNotFoundError) as error:
+        raise ConfigError("init", init, N_("a run that is still here")) from error
+
+
+def _describe_images(spec: DatasetSpec) -> str:
+    return f"{spec.channels} × {spec.size} × {spec.size}"
+
+
+def has_fresh_head(store: Store, run: Run) -> bool:
+    """Whether a run began with the weights of another network but for the last layer, as the classes are others."""
+    return bool(run.config.init) and any(mark.kind == FRESH_HEAD for mark in store.marks(run.id))
 
 
 def _load_drawings(store: Store, run: Run, data: Dataset) -> Split:

@@ -222,6 +222,16 @@ class TrainConfig:
         place="hidden",
         metavar="FROM",
     )
+    freeze: int = describe(
+        0,
+        Whole(0, 200),
+        N_("Frozen layers"),
+        help=N_(
+            "So many of the first layers keep the weights that they begin with, the statistics of their normalization "
+            "included. Of use with initial weights from another network."
+        ),
+        group="model",
+    )
     collection: str = describe(
         "",
         Text(rf"|{COLLECTION_NAME.pattern}", N_("the name of a collection: 8 to 32 letters and digits")),

@@ -13,9 +13,8 @@ from cnn_demo.datasets.device_dataset import DeviceDataset, normalize
 from cnn_demo.datasets.load import Dataset
 from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.datasets.splits import Split
-from cnn_demo.locales import N_
 from cnn_demo.models.registry import count_parameters, create_configured_model
-from cnn_demo.settings.config import ConfigError, TrainConfig
+from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training.augmentations import create_augmentation
 from cnn_demo.training.device import autocast_dtype, is_out_of_memory, prepare_device
 from cnn_demo.training.ema import ModelEma
@@ -24,6 +23,7 @@ from cnn_demo.training.objectives import create_objective
 from cnn_demo.training.optimizers import create_optimizer
 from cnn_demo.training.samples import prepare_samples
 from cnn_demo.training.state import restore_optimizer
+from cnn_demo.training.transfer import freeze_layers, hold_layers, load_first_weights
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Trainer:
         model: what the optimizer changes.
         ema: the running mean of its weights, where the config asks for one.
         train, test, val: the splits on the device; ``val`` is None without a validation split.
+        parameters: number of learnt values, those of frozen layers included.
         objective: says what the targets are, and gives the loss and the number of correct answers.
 
     Raises:
@@ -65,9 +66,11 @@ class Trainer:
         model = create_configured_model(config, data.spec)
         self.model: nn.Module = model.to(self.device, memory_format=layout).train()  # type: ignore[call-overload]
         if initial_weights is not None:
-            self._load_initial_weights(initial_weights)
+            load_first_weights(self.model, initial_weights, config)
+        self.parameters = count_parameters(self.model)
+        self._held = freeze_layers(self.model, config)
         self.objective = create_objective(config.model, data.spec, self.device)
-        self.optimizer = create_optimizer(config, self.model.parameters())
+        self.optimizer = create_optimizer(config, (p for p in self.model.parameters() if p.requires_grad))
         self.scaler = torch.amp.GradScaler("cuda", enabled=config.precision == "fp16")
         self.compiled = self._wants_compiling() and self._compile()
         self.ema = ModelEma(self.model, config.ema) if config.ema else None
@@ -75,22 +78,10 @@ class Trainer:
     def _put_on_device(self, split: Split, spec: DatasetSpec) -> DeviceDataset:
         return DeviceDataset(split, spec, self.device, channels_last=self.config.channels_last)
 
-    def _load_initial_weights(self, weights: dict[str, Tensor]) -> None:
-        try:
-            self.model.load_state_dict(weights)
-        except RuntimeError as error:
-            message = N_("weights that fit the model {model} ({reason})")
-            raise ConfigError("init", self.config.init, message, model=self.config.model, reason=error) from error
-
     @property
     def eval_model(self) -> nn.Module:
         """The model that is evaluated and kept: the running mean where there is one."""
         return self.model if self.ema is None else self.ema.model
-
-    @property
-    def parameters(self) -> int:
-        """Number of trainable values."""
-        return count_parameters(self.model)
 
     # -- one step ---------------------------------------------------------------------------------------------
 
@@ -119,6 +110,7 @@ class Trainer:
     def _prepare_step(self, lr: float, seed: int) -> None:
         torch.manual_seed(seed)  # dropout draws from the global generator
         self.generator.manual_seed(seed)
+        hold_layers(self._held)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.zero_grad(set_to_none=True)

@@ -276,7 +276,7 @@ def test_new_learning_rate_reaches_the_run(open_page: Callable, make_run: Callab
 
 
 def test_settings_of_a_run_can_be_used_again(open_page: Callable, make_run: Callable[..., Run], store: Store) -> None:
-    config = TrainConfig(dataset="kmnist", epochs=4, seed=9, precision="bf16", init="abcdefgh")
+    config = TrainConfig(dataset="kmnist", epochs=4, seed=9, precision="bf16", init="shipped")
     app = open_page(TRAIN, run=make_run("finished", epochs=4, config=config).id)
     button(app, "copy:").click().run()
     shown = form.shown_values(config)
@@ -306,3 +306,34 @@ def test_a_store_that_cannot_be_opened_is_said(
     app = open_page(TRAIN, locale)
     assert said in app.error[0].value
     assert str(file) in app.caption[0].value
+
+
+def test_fine_tune_fills_the_form_with_the_first_weights(
+    open_page: Callable, store: Store, make_run: Callable[..., Run]
+) -> None:
+    run = make_run("finished", config=TrainConfig(epochs=3, lr=0.002))
+    app = open_page(TRAIN, run=run.id)
+    button(app, "fine-tune:").click().run()
+    assert not app.exception
+    assert run.id in words(app)
+    app.selectbox(key="train:dataset").select("cifar10").run()
+    assert launch_button(app).disabled
+    assert "3 × 32 × 32" in app.error[0].value
+    assert "1 × 28 × 28" in app.error[0].value
+    app.selectbox(key="train:dataset").select("fashion-mnist")
+    app.number_input(key="train:freeze").set_value(2).run()
+    assert not app.error
+    launch_button(app).click().run()
+    assert not app.exception
+    (made,) = (other for other in store.list() if other.id != run.id)
+    assert made.config == run.config.replace(dataset="fashion-mnist", init=run.id, freeze=2)
+
+
+@pytest.mark.parametrize(("locale", "said"), [("en-US", "The last layer began afresh"), ("zh-CN", "最后一层")])
+def test_a_fresh_last_layer_is_said_on_the_page_of_the_run(
+    open_page: Callable, store: Store, make_run: Callable[..., Run], locale: str, said: str
+) -> None:
+    run = make_run("finished", config=TrainConfig(init="shipped", dataset="fashion-mnist"))
+    assert said not in words(open_page(TRAIN, locale, run=run.id))
+    store.add_mark(run.id, "fresh_head", 0, 0.0)
+    assert said in words(open_page(TRAIN, locale, run=run.id))

@@ -10,6 +10,7 @@ import streamlit as st
 from cnn_demo.datasets.files import is_available
 from cnn_demo.locales import N_
 from cnn_demo.runs.estimate import estimate
+from cnn_demo.runs.finetune import check_origin
 from cnn_demo.settings.config import SETTINGS, ConfigError, TrainConfig, list_settings
 from cnn_demo.settings.description import Group, Setting
 from cnn_demo.settings.presets import PRESETS
@@ -132,7 +133,8 @@ def _show_in_sight() -> None:
     _show_dataset_note(st.session_state[session_key("dataset")])
     carried = st.session_state.get(_CARRIED_KEY, {})
     if carried.get("init"):
-        st.caption(_("Starts from the weights of {init}; a preset starts afresh.").format(init=f"`{carried['init']}`"))
+        text = _("Starts from the weights of {init}; a preset starts afresh.").format(init=f"`{carried['init']}`")
+        st.caption(text + " " + _("On a data set with other classes the last layer begins afresh."))
 
 
 def _show_dataset_note(name: str) -> None:
@@ -166,7 +168,9 @@ def _show_launch_row(store: Store) -> None:
     problem = launching.take_problem(PLACE)
     config: TrainConfig | None = None
     try:
-        config = read_form()
+        read = read_form()
+        check_origin(store, read)
+        config = read
     except ConfigError as error:
         problem = names.config_error(error)
     if problem:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from cnn_demo.runs import launcher, recovery
+from cnn_demo.runs.finetune import has_fresh_head
 from cnn_demo.runs.records import Run, RunBusy, RunNotFound, RunNotResumable, RunState
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.settings.summary import list_told
@@ -30,6 +31,8 @@ def show_run(store: Store, run: Run) -> None:
         st.toast(notice, icon=":material/info:")
     st.markdown(f"### {escape(run.title)} {names.state_badge(run.state.value)}", anchors=False)
     st.caption(summary(run))
+    if has_fresh_head(store, run):
+        st.caption(_("The last layer began afresh: this data set has other classes than that of the first weights."))
     if run.from_other_version:
         st.info(
             _("Another version of this program made this run; it is shown as far as it is understood: {reason}").format(
@@ -139,6 +142,16 @@ def _more(run: Run) -> None:
             args=(run.config,),
             help=_("Opens the form for a new run, filled with the settings of this one."),
         )
+        if run.state.ended and run.step and not run.from_other_version:
+            st.button(
+                _("Fine-tune"),
+                key=f"fine-tune:{run.id}",
+                icon=":material/school:",
+                width="stretch",
+                on_click=_fine_tune,
+                args=(run,),
+                help=_("Opens the form for a new run that begins with the weights of this one, on any data set."),
+            )
         if run.state.ended:
             st.divider()
             st.caption(_("Deleting takes the checkpoints and metrics with it and cannot be undone."))
@@ -167,6 +180,11 @@ def _deleted(run_id: str) -> None:
 def _copy(config: TrainConfig) -> None:
     form.fill_form(config)
     state.put("run", None)
+
+
+def _fine_tune(run: Run) -> None:
+    best = get_store().best_checkpoint(run.id)
+    _copy(run.config.replace(init=f"{run.id}@best" if best else run.id, collection=""))
 
 
 def _relaunch(config: TrainConfig, token: str) -> None:

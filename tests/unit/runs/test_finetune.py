@@ -201,6 +201,64 @@ def test_what_is_missing_is_named(store: Store, origin: tuple[Run, torch.nn.Modu
     assert lost.error_kind == "checkpoint_unreadable"
 
 
+@pytest.fixture
+def clothes(monkeypatch: pytest.MonkeyPatch, small: Dataset) -> Dataset:
+    """A data set with other classes: the digits again, under the names of clothes."""
+    named = Dataset(get_spec("fashion-mnist"), small.train, small.test)
+    monkeypatch.setattr("cnn_demo.datasets.load.load_dataset", lambda *_, **__: named)
+    return named
+
+
+def test_other_classes_get_a_fresh_last_layer(
+    store: Store, origin: tuple[Run, torch.nn.Module], clothes: Dataset
+) -> None:
+    config = config_of(origin[0], dataset="fashion-mnist", collection="", freeze=2)
+    whole = run_it(store, config)
+    assert whole.state is RunState.FINISHED, whole.error_detail
+    assert finetune.has_fresh_head(store, whole)
+    assert finetune.load_report(store, whole.id) is None, "before, it knew other classes"
+    first = load_run(store, f"{whole.id}@0").model.state_dict()
+    last = load_run(store, whole.id).model.state_dict()
+    for name, value in origin[1].state_dict().items():
+        assert torch.equal(first[name], value) == (not name.startswith("fc2")), name
+        assert torch.equal(last[name], value) == name.startswith("conv"), name
+
+    def stop_early(event: Any) -> None:
+        if isinstance(event, Progress):
+            store.stop("stopped2")
+
+    half = run_it(store, config, stop_early, name="stopped2")
+    assert 0 < half.step < whole.step
+    store.delete(origin[0].id)
+    store.resume(half.id)
+    done = run_it(store, config, again=half.id)
+    found = load_run(store, done.id).model.state_dict()
+    assert all(torch.equal(value, found[name]) for name, value in last.items())
+    assert [mark.kind for mark in store.marks(done.id)].count(finetune.FRESH_HEAD) == 1
+
+
+def test_images_of_other_channels_are_refused_by_both_shapes(
+    store: Store, origin: tuple[Run, torch.nn.Module], small: Dataset
+) -> None:
+    for init in (f"{origin[0].id}@60", "shipped"):
+        run = run_it(store, config_of(origin[0], init=init, dataset="cifar10", collection="", model=_model(init)))
+        assert (run.state, run.error_kind, run.hint["field"]) == (RunState.FAILED, "config", "init")
+        assert "3 × 32 × 32" in run.error
+        assert "1 × 28 × 28" in run.error
+    finetune.check_origin(store, config_of(origin[0], dataset="fashion-mnist"))
+    finetune.check_origin(store, TrainConfig(dataset="cifar10"))
+
+
+def _model(init: str) -> str:
+    return load_model(ModelRef.parse("shipped"), Store()).config.model if init == "shipped" else "cnn"
+
+
+def test_layers_of_another_width_are_refused_by_both_shapes(store: Store, origin: tuple[Run, torch.nn.Module]) -> None:
+    run = run_it(store, config_of(origin[0], collection="", options={"width": 16}))
+    assert (run.error_kind, run.hint["field"]) == ("config", "init")
+    assert "16 × 1 × 3 × 3 at conv1.weight; there it is 32 × 1 × 3 × 3" in run.error
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

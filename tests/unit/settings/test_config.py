@@ -48,6 +48,7 @@ BAD: dict[str, list[Any]] = {
     "channels_last": [1],
     "init": ["shipped@3", "a run", "untrained:cnn"],
     "version": [0, 4],
+    "freeze": [-1, 1.5, 201],
     "options": [5],
 }
 
