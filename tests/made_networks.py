@@ -27,7 +27,7 @@ def put_checkpoint(
     import torch
 
     from cnn_demo.datasets.specs import get_spec
-    from cnn_demo.models.registry import create_model
+    from cnn_demo.models.registry import create_configured_model
     from cnn_demo.runs.recorder import Recorder
     from cnn_demo.training.events import Snapshot
     from cnn_demo.training.snapshot import checkpoint_name, save_checkpoint
@@ -35,9 +35,10 @@ def put_checkpoint(
     spec = get_spec(run.config.dataset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = create_model(run.config.model, channels=spec.channels, size=spec.size, classes=len(spec.classes))
+        model = create_configured_model(run.config, spec)
     with torch.no_grad():
-        model.get_parameter("fc2.weight").mul_(sharp)
+        if sharp != 1:
+            model.get_parameter("fc2.weight").mul_(sharp)
     meta = {"config": run.config.to_dict(), "step": step}
     snapshot = Snapshot(step, epoch, dict(model.state_dict()), {}, meta)
     save_checkpoint(store.folder(run.id) / "checkpoints", snapshot)

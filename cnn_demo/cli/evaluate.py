@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 import time
+from dataclasses import asdict
 from typing import Any
 
 from cnn_demo.cli.networks import REFERENCE, add_step_option, load_network
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from cnn_demo.datasets.device_dataset import DeviceDataset
     from cnn_demo.datasets.download import DatasetUnavailable
     from cnn_demo.datasets.load import load_dataset
+    from cnn_demo.prediction.captions import measure_held_out
     from cnn_demo.training.device import resolve_device
     from cnn_demo.training.evaluate import evaluate
     from cnn_demo.training.objectives import create_objective
@@ -78,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.perf_counter()
     result = evaluate(model, split, create_objective(loaded.config.model, loaded.spec, device))
     seconds = time.perf_counter() - began
+    held_out = measure_held_out(loaded, data.test) if spec.classes == loaded.spec.classes else None
     warning = overlap(loaded.config.dataset, spec.name)
     if args.json:
         give(
@@ -92,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
                 "seconds": seconds,
                 "samples_per_second": result.n / seconds,
                 "device": str(device),
+                "held_out": asdict(held_out) if held_out else None,
                 "warning": warning or None,
                 "versions": versions(),
             }
@@ -101,6 +105,12 @@ def run(args: argparse.Namespace) -> int:
             f"{loaded.run_id} on the test split of {spec.name}: accuracy {result.accuracy:.2%},"
             f" loss {result.loss:.4f} (n = {result.n:,})"
         )
+        if held_out:
+            print(
+                f"class {loaded.classes[held_out.label]}, held out of training: {held_out.found} of {held_out.n} found"
+                f" by its captions; {held_out.others_right} of {held_out.others_n} others right,"
+                f" {held_out.others_taken} wrongly called {loaded.classes[held_out.label]}"
+            )
         if warning:
             print(f"note: {warning}")
     return 0

@@ -54,8 +54,8 @@ _DIGIT_WORDINGS = (
     "a handwritten {english}",
     "a picture of the number {english}",
     "{chinese}",
-    "数字{name}",
     "手写的{chinese}",
+    "数字{name}",
 )
 _OTHER_WORDINGS = (
     "{name}",

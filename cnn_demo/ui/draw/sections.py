@@ -1,4 +1,4 @@
-"""What there is to see of a drawing: the answer, and below it one of four closer looks."""
+"""What there is to see of a drawing: the answer, and below it one of a few closer looks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import streamlit as st
 
 from cnn_demo.locales import N_
 from cnn_demo.ui.draw import answer as answers_view
-from cnn_demo.ui.draw import change, correct, predictions, stages, why
+from cnn_demo.ui.draw import captions, change, correct, predictions, stages, why
 from cnn_demo.ui.draw.pad import Picture
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.shared import state
@@ -21,6 +21,7 @@ TITLES: dict[str, str] = {
     "why": N_("Why this answer"),
     "change": N_("What would change its mind"),
     "correct": N_("Correct the network"),
+    "captions": N_("Captions"),
 }
 
 
@@ -44,8 +45,9 @@ def show_no_network() -> None:
 
 
 def show_closer_look(answers: list[Answer], picture: Picture) -> None:
-    """The closer look that is chosen."""
-    _LOOKS[state.choose_view("look", _("A closer look"), TITLES, key=_KEY)](answers, picture)
+    """The closer look that is chosen; captions are offered where a network reads them."""
+    titles = {look: title for look, title in TITLES.items() if look != "captions" or captions.reads_captions(answers)}
+    _LOOKS[state.choose_view("look", _("A closer look"), titles, key=_KEY)](answers, picture)
 
 
 _LOOKS: dict[str, Callable[[list[Answer], Picture], None]] = {
@@ -53,4 +55,5 @@ _LOOKS: dict[str, Callable[[list[Answer], Picture], None]] = {
     "why": why.show_attribution,
     "change": change.show_changes,
     "correct": correct.show_correction,
+    "captions": captions.show_captions,
 }

@@ -12,6 +12,7 @@ import pytest
 from cnn_demo.cli import main
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import TrainConfig
 from tests.made_networks import mark_best, put_checkpoint
 from tests.unit.cli.reading import complains, last_json
 
@@ -78,3 +79,17 @@ def test_mnist_model_on_mnist_mini_is_called_unfair() -> None:
 )
 def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     complains(argv, status, word, capsys)
+
+
+def test_a_class_that_was_held_out_has_its_own_figure(
+    store: Store, make_run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run("finished", config=TrainConfig(model="clip-small", options={"held_out": 4}))
+    put_checkpoint(store, run)
+    assert main(["evaluate", run.id, "--json"]) == 0
+    result = last_json(capsys)
+    figure = result["held_out"]
+    assert (figure["label"], figure["n"] + figure["others_n"]) == (4, 2000)
+    assert figure["found"] + figure["others_right"] == round(result["accuracy"] * 2000)
+    assert main(["evaluate", run.id]) == 0
+    assert f"class 4, held out of training: {figure['found']} of {figure['n']} found" in capsys.readouterr().out
