@@ -10,14 +10,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
-
 from cnn_demo.datasets.specs import list_specs
+from cnn_demo.models.cost import measure_cost
 from cnn_demo.models.layer_list import format_rows
 from cnn_demo.models.plain_sequence import NotPlain, list_rows
-from cnn_demo.models.registry import MODELS, count_parameters, create_model
+from cnn_demo.models.registry import MODELS, create_model
 
 
 def list_shapes() -> list[tuple[int, int, int]]:
@@ -30,19 +27,9 @@ def compute_facts() -> dict[str, dict[str, dict[str, int]]]:
     facts: dict[str, dict[str, dict[str, int]]] = {}
     for spec in MODELS:
         for channels, size, classes in list_shapes():
-            model = create_model(spec.name, channels=channels, size=size, classes=classes).eval()
-            once, twice = (_count_flops(model, torch.zeros(n, channels, size, size)) for n in (1, 2))
-            facts.setdefault(spec.name, {})[f"{channels}x{size}x{classes}"] = {
-                "parameters": count_parameters(model),
-                "multiply_adds": (twice - once) // 2,  # of one image more: what a batch computes once is left out
-            }
+            cost = measure_cost(spec.name, channels, size, classes, {})
+            facts.setdefault(spec.name, {})[f"{channels}x{size}x{classes}"] = cost
     return facts
-
-
-def _count_flops(model: nn.Module, images: Tensor) -> int:
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(images)
-    return int(counter.get_total_flops())
 
 
 def compute_sequences() -> dict[str, dict[str, str]]:

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnn_demo.locales import N_
 from cnn_demo.models.layers import create_activation, create_normalization
-from cnn_demo.settings.errors import ConfigError
+from cnn_demo.models.options import refuse_depth
 
 
 class CNN(nn.Module):
@@ -53,9 +52,7 @@ class CNN(nn.Module):
         strided: bool = False,
     ) -> None:
         super().__init__()
-        if size < 2**depth:  # each block halves it
-            message = N_("at most {most} for images of {size} × {size} pixels")
-            raise ConfigError("depth", depth, message, most=size.bit_length() - 1, size=size)
+        refuse_depth(depth, size)
         before, after = channels, width
         for i in range(1, depth + 1):
             # A bias in front of a normalization would be taken away again.

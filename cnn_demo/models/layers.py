@@ -31,7 +31,7 @@ def create_normalization(name: str, channels: int) -> nn.Module:
     """The normalization that :data:`cnn_demo.models.options.NORMALIZATION` names, for ``(N, channels, H, W)``.
 
     ``batch`` is Ioffe and Szegedy, "Batch Normalization", 2015; ``group`` is Wu and He, "Group Normalization", 2018,
-    with eight groups, or the most below eight that divide the channels. ``none`` changes nothing.
+    with eight groups, or four, two or one where eight do not divide the channels. ``none`` changes nothing.
 
     Raises:
         ValueError: no such normalization.

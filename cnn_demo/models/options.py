@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cnn_demo.datasets.specs import get_spec
 from cnn_demo.locales import N_
 from cnn_demo.settings.description import Choice, Flag, Real, Setting, Whole
+from cnn_demo.settings.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cnn_demo.settings.config import TrainConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +124,23 @@ HEAD_WIDTH = Setting(
     help=N_("Numbers of a token that one head works with. A token has as many as all heads together."),
     group="model",
 )
+
+
+def check_depth(config: TrainConfig) -> None:
+    """Refuse a plain CNN that would halve the images of its data set to nothing.
+
+    Raises:
+        ConfigError: there are too many blocks.
+    """
+    refuse_depth(config.option("depth"), get_spec(config.dataset).size)
+
+
+def refuse_depth(depth: int, size: int) -> None:
+    """Refuse so many halvings of an image of ``size`` × ``size`` pixels that less than one pixel is left.
+
+    Raises:
+        ConfigError: it says how many can be.
+    """
+    if size < 2**depth:
+        message = N_("at most {most} for images of {size} × {size} pixels")
+        raise ConfigError("depth", depth, message, most=size.bit_length() - 1, size=size)

@@ -42,6 +42,7 @@ MODELS.add(
     "cnn_demo.models.cnn:CNN",
     help=N_("Two convolutions with pooling and a head of 512 features."),
     options=(WIDTH(32), DEPTH(2), ACTIVATION("relu"), NORMALIZATION("none"), DROPOUT(0.5)),
+    check="cnn_demo.models.options:check_depth",
 )
 MODELS.add(
     "cnn-bn",
@@ -49,6 +50,7 @@ MODELS.add(
     "cnn_demo.models.cnn:CNN",
     help=N_("The plain CNN with a normalization after each convolution."),
     options=(WIDTH(32), DEPTH(2), ACTIVATION("relu"), NORMALIZATION("batch"), DROPOUT(0.5)),
+    check="cnn_demo.models.options:check_depth",
 )
 MODELS.add(
     "cnn-strided",
@@ -56,6 +58,7 @@ MODELS.add(
     "cnn_demo.models.cnn:strided_cnn",
     help=N_("The plain CNN with convolutions of stride 2 in place of pooling."),
     options=(WIDTH(32), DEPTH(2), ACTIVATION("relu"), NORMALIZATION("none"), DROPOUT(0.5)),
+    check="cnn_demo.models.options:check_depth",
 )
 MODELS.add(
     "cnn-tiny",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
 
@@ -86,12 +86,29 @@ def estimate(config: TrainConfig, store: Store) -> Estimate:
 
 
 def _find_figures(config: TrainConfig, spec: DatasetSpec) -> dict[str, int]:
-    """Parameters and multiply-adds of the model; empty where nobody knows."""
+    """Parameters and multiply-adds of the model with its options; empty where nobody knows.
+
+    Options at their defaults, and models that count themselves, need no torch. For others it is loaded here, once.
+    """
     entry = MODELS.get(config.model)
+    options = entry.option_values(config)
     if figures := entry.load_fact("figures"):
-        found: dict[str, int] = figures(spec.channels, spec.size, len(spec.classes), **entry.option_values(config))
+        found: dict[str, int] = figures(spec.channels, spec.size, len(spec.classes), **options)
         return found
-    return _facts().get(config.model, {}).get(f"{spec.channels}x{spec.size}x{len(spec.classes)}", {})
+    facts = _facts().get(config.model, {}).get(f"{spec.channels}x{spec.size}x{len(spec.classes)}", {})
+    if facts and all(options[option.name] == option.default for option in entry.options):
+        return facts
+    return _measure_cost(config.model, spec.channels, spec.size, len(spec.classes), tuple(options.items()))
+
+
+@lru_cache(maxsize=256)
+def _measure_cost(name: str, channels: int, size: int, classes: int, options: tuple[Any, ...]) -> dict[str, int]:
+    from cnn_demo.models.cost import measure_cost  # imports torch
+
+    try:
+        return measure_cost(name, channels, size, classes, dict(options))
+    except (RuntimeError, ValueError):  # a model of one's own that cannot do without real numbers, or cannot be built
+        return {}
 
 
 def speed_key(config: TrainConfig) -> str:

@@ -22,8 +22,10 @@ from cnn_demo.datasets.specs import DatasetSpec, list_specs
 from cnn_demo.inspect.capture import capture
 from cnn_demo.inspect.steps import Step
 from cnn_demo.inspect.trace import trace_unit
-from cnn_demo.models.registry import MODELS, create_configured_model
+from cnn_demo.models.registry import MODELS, count_parameters, create_configured_model
 from cnn_demo.prediction.load import load_folder
+from cnn_demo.runs.estimate import estimate
+from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
 from cnn_demo.settings.description import Choice, Flag, Real, Setting, Whole
 from cnn_demo.training.events import CheckpointDue, Progress, Snapshot
@@ -128,6 +130,15 @@ def test_logits_and_parameters(case: Case, spec: DatasetSpec) -> None:
     if case.options:  # an option that changes nothing would be none
         plain = Case(case.model, {}).build(spec).eval()
         assert repr(plain) != repr(model) or not same_tensors(all_tensors(plain), all_tensors(model))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_form_knows_the_parameters(case: Case, spec: DatasetSpec, store: Store) -> None:
+    random_state = torch.random.get_rng_state()
+    found = estimate(case.configure(spec), store).parameters
+    assert torch.equal(torch.random.get_rng_state(), random_state)
+    assert found == count_parameters(case.build(spec))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
