@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXPLORER, CHANNEL = "maps:explorer", "maps:channel-panels"  # two fragments by these keys
 _KINDS, _ORDER, _SCALE, _SENT = "maps:kinds", "maps:order", "maps:scale", "maps:sent"
-_CHOICES = ("conv", "norm", "activation", "pool", "add")
+_CHOICES = ("conv", "norm", "activation", "pool", "add", "product")
 _FEW_LAYERS = 14
 
 
