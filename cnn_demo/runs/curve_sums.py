@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, bindparam, select
 
 from cnn_demo.runs.records import Curve
-from cnn_demo.runs.step_blocks import unpack_block
+from cnn_demo.runs.step_blocks import get_column, unpack_block
 from cnn_demo.runs.tables import runs, step_blocks
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ MAX_POINTS = 1024
 _MAX_BUCKETS = 2 * MAX_POINTS
 _MAX_RUNS = 64  # in memory at once: about 25 MB when all are long
 
-_COLUMNS = ("step", "epoch", "lr", "n", "loss", "accuracy")
+_COLUMNS = ("step", "epoch", "lr", "n", "loss", "accuracy", "grad_norm")
 _select_state = select(runs.c.rewinds, runs.c.step).where(runs.c.id == bindparam("run"))
 _select_blocks = (
     select(step_blocks)
@@ -37,7 +37,9 @@ _select_blocks = (
 
 @dataclass(slots=True)
 class _RunSums:
-    """Per bucket: last step, last epoch, then sums: rate, steps, samples, loss and accuracy times samples."""
+    """Per bucket: last step, last epoch, then sums: rate, steps, samples, loss and accuracy times samples, and the
+    gradient's norm with the number of steps that have one.
+    """
 
     rewinds: int = -1
     width: int = 1
@@ -78,7 +80,7 @@ class CurveSums:
         state = connection.execute(_select_state, {"run": run_id}).first()
         if state is None:
             self.forget(run_id)
-            return Curve([], [], [], [], [])
+            return Curve([], [], [], [], [], [])
         with self._lock:
             sums = self._runs.setdefault(run_id, _RunSums())
             self._runs.move_to_end(run_id)
@@ -117,14 +119,17 @@ def _sum_buckets(
 
     if not blocks:
         return
-    table = np.array([np.concatenate([block[name] for block in blocks]) for name in _COLUMNS])  # (columns, steps)
-    # A value that is not finite would make its whole bucket NaN.
-    step, epoch, lr, n, loss, accuracy = table[:, (table[0] > after) & np.isfinite(table).all(0)]
+    table = np.array([np.concatenate([get_column(block, name) for block in blocks]) for name in _COLUMNS])
+    # (columns, steps). A value that is not finite would make its whole bucket NaN.
+    step, epoch, lr, n, loss, accuracy, norm = table[:, (table[0] > after) & np.isfinite(table[:-1]).all(0)]
+    has_norm = np.isfinite(norm)
     bucket = (step.astype(np.int64) - 1) // width
     starts = np.flatnonzero(np.diff(bucket, prepend=-1))  # where a bucket begins
     if not len(starts):
         return
-    sums = np.add.reduceat([lr, np.ones_like(lr), n, loss * n, accuracy * n], starts, axis=1)
+    sums = np.add.reduceat(
+        [lr, np.ones_like(lr), n, loss * n, accuracy * n, np.where(has_norm, norm, 0), has_norm], starts, axis=1
+    )
     highest = np.maximum.reduceat([step, epoch], starts, axis=1)
     yield from zip(bucket[starts].tolist(), np.concatenate([highest, sums]).T.tolist(), strict=True)
 
@@ -141,4 +146,5 @@ def _as_curve(buckets: list[list[float]]) -> Curve:
         loss=[b[5] / b[4] for b in buckets],
         accuracy=[b[6] / b[4] for b in buckets],
         lr=[b[2] / b[3] for b in buckets],
+        grad_norm=[b[7] / b[8] if b[8] else math.nan for b in buckets],
     )

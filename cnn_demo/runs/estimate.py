@@ -30,6 +30,7 @@ _NO_MATTER = frozenset(
         "schedule",
         "weight_decay",
         "label_smoothing",
+        "grad_clip",
         "seed",
         "val_fraction",
         "patience",

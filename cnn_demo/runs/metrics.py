@@ -18,14 +18,14 @@ from cnn_demo.runs.curve_sums import CurveSums
 from cnn_demo.runs.database import replace_row
 from cnn_demo.runs.records import ACTIVE, Checkpoint, Curve, EpochRow, Mark, RunChoice, RunNotFound
 from cnn_demo.runs.rows import decode_json, encode_json, epoch_from_row, run_from_row
-from cnn_demo.runs.step_blocks import add_block, forget_steps, unpack_block
+from cnn_demo.runs.step_blocks import add_block, forget_steps, get_column, unpack_block
 from cnn_demo.runs.tables import checkpoints, epochs, marks, runs, speeds, step_blocks
 
 if TYPE_CHECKING:
     from cnn_demo.training.events import StepMetrics
 
 WEIGHTS = "weights.safetensors"  # as in cnn_demo.training.snapshot, which imports torch
-_CSV_COLUMNS = ("step", "epoch", "lr", "n", "loss", "accuracy")
+_CSV_COLUMNS = ("step", "epoch", "lr", "n", "loss", "accuracy", "grad_norm")
 _CSV_TAIL = ("test_loss", "test_accuracy", "test_n", "val_loss", "val_accuracy", "val_n")
 
 _select_epochs = select(epochs).where(epochs.c.run == bindparam("run")).order_by(epochs.c.epoch)
@@ -102,14 +102,15 @@ class MetricsPart(StoreBase):
         """
         out = io.StringIO()
         writer = csv.writer(out)
-        writer.writerow([*_CSV_COLUMNS[:4], "train_loss", "train_accuracy", *_CSV_TAIL])
+        writer.writerow([*_CSV_COLUMNS[:4], "train_loss", "train_accuracy", "grad_norm", *_CSV_TAIL])
         with self.db.read() as connection:
             self._get(connection, run_id)
             of_run = select(step_blocks).where(step_blocks.c.run == run_id).order_by(step_blocks.c.first)
             blocks = [unpack_block(row) for row in connection.execute(of_run)]
         ends = {row.step: row for row in self.epochs(run_id)}
         for block in blocks:
-            for step, epoch, lr, n, *trained in zip(*(block[name].tolist() for name in _CSV_COLUMNS), strict=True):
+            columns = [get_column(block, name).tolist() for name in _CSV_COLUMNS]
+            for step, epoch, lr, n, *trained in zip(*columns, strict=True):
                 measured = [None if math.isnan(value) else value for value in trained]
                 end = [getattr(ends.get(int(step)), name, None) for name in _CSV_TAIL]
                 writer.writerow([int(step), epoch, lr, int(n), *measured, *end])

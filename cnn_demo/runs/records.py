@@ -129,7 +129,7 @@ class Run:
 class Curve:
     """Training metrics over steps; sample-weighted means where several steps share a point.
 
-    Steps whose loss or accuracy was not finite are left out.
+    Steps whose loss or accuracy was not finite are left out. The norm of the gradient is NaN where none was recorded.
     """
 
     step: list[int]
@@ -137,6 +137,7 @@ class Curve:
     loss: list[float]
     accuracy: list[float]
     lr: list[float]
+    grad_norm: list[float]
 
     def __len__(self) -> int:
         return len(self.step)

@@ -6,6 +6,7 @@ the table, a value that is not finite is kept as it is, and a curve of hundreds 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -59,3 +60,8 @@ def unpack_block(row: Any) -> dict[str, np.ndarray]:
     whole = len(row.data) // (8 * len(names)) if "step" in names and len(row.data) % (8 * len(names)) == 0 else 0
     matrix = np.frombuffer(row.data, _FLOAT, len(names) * whole).reshape(len(names), whole)
     return dict(zip(names, matrix, strict=True))
+
+
+def get_column(block: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """A column of :func:`unpack_block`, ``(steps,)``; all NaN for a metric that nobody recorded when it was written."""
+    return block[name] if name in block else block["step"] * math.nan

@@ -121,6 +121,16 @@ class TrainConfig:
             "of normalization are left alone."
         ),
     )
+    grad_clip: float = describe(
+        0.0,
+        Real(0, 1000, step=1),
+        N_("Gradient clipping"),
+        help=N_(
+            "A gradient that is longer is shortened to this length, so that one bad batch does not throw the weights "
+            "far; 0 leaves it. The run's page shows how long the gradients are."
+        ),
+        metavar="LENGTH",
+    )
     # Szegedy et al., "Rethinking the Inception architecture", 2016, section 7.
     label_smoothing: float = describe(
         0.0,

@@ -44,7 +44,9 @@ class Started:
 class StepMetrics:
     """One optimizer step. ``step`` counts from 1; ``epoch`` is the fractional number of epochs done after it.
 
-    ``loss`` and ``accuracy`` are of this step's batch, before its update, in train mode (dropout is on).
+    ``loss`` and ``accuracy`` are of this step's batch, before its update, in train mode (dropout is on). ``grad_norm``
+    is the Euclidean length of the gradient of all parameters, before clipping; with fp16 it can be infinite, and such
+    a step changes nothing.
     """
 
     step: int
@@ -53,6 +55,7 @@ class StepMetrics:
     accuracy: float
     n: int
     lr: float
+    grad_norm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

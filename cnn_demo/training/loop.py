@@ -153,7 +153,7 @@ class _Loop:
         lr = self._lr()
         loss, correct = self.trainer.step(self.step + 1, index, lr, self._seed(self.step))
         self.step += 1
-        self.meter.add(self.step, loss, correct, len(index), lr)
+        self.meter.add(self.step, loss, correct, len(index), lr, self.trainer.grad_norm)
 
     def _end_epoch(self) -> EpochEnd:
         epoch = self.step // self.steps_per_epoch

@@ -25,7 +25,7 @@ class Meter:
         self.device, self.steps_per_epoch = device, steps_per_epoch
         self.train_seconds = 0.0
         self.sums: tuple[float, int, int, float] = (0.0, 0, 0, 0.0)
-        self._pending: list[tuple[int, Tensor, Tensor, int, float]] = []
+        self._pending: list[tuple[int, Tensor, Tensor, int, float, Tensor]] = []
         self.start()
 
     def start(self) -> None:
@@ -37,9 +37,9 @@ class Meter:
         """Time since the clock was started."""
         return time.perf_counter() - self._started
 
-    def add(self, step: int, loss: Tensor, correct: Tensor, n: int, lr: float) -> None:
-        """Note a step; ``loss`` and ``correct`` are scalars on the device and stay there for now."""
-        self._pending.append((step, loss, correct, n, lr))
+    def add(self, step: int, loss: Tensor, correct: Tensor, n: int, lr: float, grad_norm: Tensor) -> None:
+        """Note a step; ``loss``, ``correct`` and ``grad_norm`` are scalars on the device and stay there for now."""
+        self._pending.append((step, loss, correct, n, lr, grad_norm))
 
     def flush(self) -> Progress | None:
         """Bring the noted steps to the host: the only synchronization with the device. None where there are none.
@@ -49,16 +49,17 @@ class Meter:
         """
         if not self._pending:
             return None
-        losses = torch.stack([loss for _, loss, _, _, _ in self._pending]).float().tolist()
-        counts = torch.stack([correct for _, _, correct, _, _ in self._pending]).tolist()
+        losses = torch.stack([loss for _, loss, _, _, _, _ in self._pending]).float().tolist()
+        counts = torch.stack([correct for _, _, correct, _, _, _ in self._pending]).tolist()
+        norms = torch.stack([norm for _, _, _, _, _, norm in self._pending]).float().tolist()
         seconds = self.seconds  # waiting for the device is training time
         steps = []
         loss_sum, correct_sum, samples, epoch_seconds = self.sums
-        for (step, _, _, n, lr), loss, correct in zip(self._pending, losses, counts, strict=True):
+        for (step, _, _, n, lr, _), loss, correct, norm in zip(self._pending, losses, counts, norms, strict=True):
             if not math.isfinite(loss):
                 raise TrainingDiverged(step, lr)
             loss_sum, correct_sum, samples = loss_sum + loss * n, correct_sum + int(correct), samples + n
-            steps.append(StepMetrics(step, step / self.steps_per_epoch, loss, correct / n, n, lr))
+            steps.append(StepMetrics(step, step / self.steps_per_epoch, loss, correct / n, n, lr, norm))
         self.sums = (loss_sum, correct_sum, samples, epoch_seconds + seconds)
         self.train_seconds += seconds
         self._pending.clear()

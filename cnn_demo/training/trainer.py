@@ -40,6 +40,8 @@ class Trainer:
         train, test, val: the splits on the device; ``val`` is None without a validation split.
         parameters: number of learnt values, those of frozen layers included.
         objective: says what the targets are, and gives the loss and the number of correct answers.
+        grad_norm: of the last step: the length of the gradient of all parameters, before clipping; a scalar on the
+            device.
 
     Raises:
         ConfigError: this machine cannot do what the config asks for, or the initial weights are of another model.
@@ -71,6 +73,7 @@ class Trainer:
         self._held = freeze_layers(self.model, config)
         self.objective = create_objective(config.model, data.spec, self.device)
         self.optimizer = create_optimizer(config, (p for p in self.model.parameters() if p.requires_grad))
+        self.grad_norm = torch.zeros((), device=self.device)
         self.scaler = torch.amp.GradScaler("cuda", enabled=config.precision == "fp16")
         self.compiled = self._wants_compiling() and self._compile()
         self.ema = ModelEma(self.model, config.ema) if config.ema else None
@@ -101,6 +104,7 @@ class Trainer:
         images, targets = self._make_batch(index)
         loss, correct = self._compute_loss(images, targets)  # forward
         self.scaler.scale(loss).backward()  # backward; the scaler does something with fp16 only
+        self.grad_norm = self._clip_gradient()
         self.scaler.step(self.optimizer)  # step
         self.scaler.update()
         if self.ema is not None:
@@ -114,6 +118,18 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.zero_grad(set_to_none=True)
+
+    def _clip_gradient(self) -> Tensor:
+        """The length of the whole gradient, which is then shortened where the config has a bound; no synchronization.
+
+        Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", 2013.
+        """
+        self.scaler.unscale_(self.optimizer)
+        parameters = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
+        norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters])  # type: ignore[misc]
+        if self.config.grad_clip:
+            nn.utils.clip_grads_with_norm_(parameters, self.config.grad_clip, norm)
+        return norm
 
     def _make_batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Normalized images ``(B, C, H, W)`` and soft targets ``(B, classes)``."""

@@ -96,16 +96,7 @@ def curve_option(
     """
     log = metric == "loss" and view.log
     keep = _plottable(log, 1 if metric == "loss" else 100)
-    raw = curve.loss if metric == "loss" else curve.accuracy
-    average = smooth(raw, view.smoothing)
-    epoch = [round(e, 4) for e in curve.epoch]
-    train = _("Train")
-    series = [
-        # Both carry the same name, so that one click in the legend hides both: raw points are never without meaning.
-        _line(train, zip(epoch, map(keep, raw), curve.step, strict=True), TRAIN_COLOR, width=1, opacity=0.4),
-        _line(train, zip(epoch, map(keep, average), curve.step, strict=True), TRAIN_COLOR, width=2.5),
-    ]
-    series[0]["tooltip"] = {"show": False}
+    series = _train_lines(curve, curve.loss if metric == "loss" else curve.accuracy, keep, view)
     for name, prefix, color, symbol in (
         (_("Validation"), "val", VAL_COLOR, "diamond"),
         (_("Test"), "test", TEST_COLOR, "circle"),
@@ -114,9 +105,50 @@ def curve_option(
         points = [p for p in points if p[1] is not None]
         if points:
             series.append(_line(name, points, color, width=2, symbol=symbol))
+    value_format = "%.4f" if metric == "loss" else "%.2f%%"
+    return _chart(series, marks, span, _y_axis(metric, view), value_format, labels_up=metric == "loss")
+
+
+def gradient_option(curve: Curve, marks: Sequence[Mark], span: Span, view: View) -> dict[str, Any]:
+    """The length of the gradient at each step, on a logarithmic axis: it changes by factors."""
+    series = _train_lines(curve, curve.grad_norm, _plottable(True, 1), view)
+    return _chart(series, marks, span, {"type": "log"}, "%.4g", labels_up=True)
+
+
+def rate_option(curve: Curve, marks: Sequence[Mark], span: Span) -> dict[str, Any]:
+    """The learning rate that each step was taken with."""
+    points = zip((round(e, 4) for e in curve.epoch), curve.lr, curve.step, strict=True)
+    series = [_line(_("Learning rate"), points, TRAIN_COLOR, width=2.5)]
+    return _chart(series, marks, span, {"type": "value", "min": 0}, "%.4g", labels_up=True)
+
+
+def _train_lines(
+    curve: Curve, raw: Sequence[float], keep: Callable[[float | None], float | None], view: View
+) -> list[dict[str, Any]]:
+    """The raw batches and their average; both carry the same name, so that one click in the legend hides both."""
+    train, epoch = _("Train"), [round(e, 4) for e in curve.epoch]
+    average = smooth(raw, view.smoothing)
+    lines = [
+        _line(train, zip(epoch, map(keep, raw), curve.step, strict=True), TRAIN_COLOR, width=1, opacity=0.4),
+        _line(train, zip(epoch, map(keep, average), curve.step, strict=True), TRAIN_COLOR, width=2.5),
+    ]
+    lines[0]["tooltip"] = {"show": False}
+    return lines
+
+
+def _chart(
+    series: list[dict[str, Any]],
+    marks: Sequence[Mark],
+    span: Span,
+    y_axis: dict[str, Any],
+    value_format: str,
+    *,
+    labels_up: bool,
+) -> dict[str, Any]:
+    """Lines over epochs and steps, with what happened on the strong line of the training batches."""
     lines = [{"xAxis": round(m.epoch, 4), "name": name} for m in marks if (name := name_mark(m))]
     if lines:
-        series[1]["markLine"] = {
+        series[min(1, len(series) - 1)]["markLine"] = {
             "symbol": "none",
             "silent": True,
             "lineStyle": {"color": MARK_COLOR, "type": "dashed", "width": 1},
@@ -124,7 +156,7 @@ def curve_option(
                 "formatter": "{b}",
                 "color": MARK_COLOR,
                 "fontSize": 11,
-                "position": "insideEndBottom" if metric == "loss" else "insideStartBottom",
+                "position": "insideEndBottom" if labels_up else "insideStartBottom",
             },
             "data": lines,
         }
@@ -136,13 +168,13 @@ def curve_option(
             "trigger": "axis",
             "axisPointer": {"type": "line"},
             "confine": True,
-            "valueFormatter": "%.4f" if metric == "loss" else "%.2f%%",
+            "valueFormatter": value_format,
         },
         "xAxis": [
             _x_axis(_("Epoch"), span.epochs, "bottom", whole=span.epochs > 2),
             _x_axis(_("Step"), span.steps, "top", whole=True),
         ],
-        "yAxis": _y_axis(metric, view),
+        "yAxis": y_axis,
         "series": series,
     }
 
@@ -218,3 +250,22 @@ def describe(metric: Metric, curve: Curve, epochs: Sequence[EpochRow]) -> str:
     if tested:
         text += " " + _("Test: {last}.").format(last=form.format(tested[-1]))
     return text
+
+
+def describe_gradient(curve: Curve) -> str:
+    """The chart of the gradient's length in a sentence."""
+    norms = [norm for norm in curve.grad_norm if math.isfinite(norm)]
+    if not norms:
+        return _("Length of the gradient by epoch: none was recorded.")
+    return _("Length of the gradient by epoch: first {first}, last {last}, highest {highest}.").format(
+        first=f"{norms[0]:.3g}", last=f"{norms[-1]:.3g}", highest=f"{max(norms):.3g}"
+    )
+
+
+def describe_rate(curve: Curve) -> str:
+    """The chart of the learning rate in a sentence."""
+    if not curve.lr:
+        return _("Learning rate by epoch: no points yet.")
+    return _("Learning rate by epoch: first {first}, last {last}, highest {highest}.").format(
+        first=f"{curve.lr[0]:.3g}", last=f"{curve.lr[-1]:.3g}", highest=f"{max(curve.lr):.3g}"
+    )

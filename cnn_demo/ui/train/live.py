@@ -28,12 +28,12 @@ _LOG, _SMOOTHING = "curves:log", "curves:smoothing"
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Both charts of one run at one version, ready to send."""
+    """The charts of one run at one version, ready to send, each with its text alternative."""
 
-    loss: dict[str, Any]
-    accuracy: dict[str, Any]
-    loss_alt: str
-    accuracy_alt: str
+    loss: tuple[dict[str, Any], str]
+    accuracy: tuple[dict[str, Any], str]
+    gradient: tuple[dict[str, Any], str]
+    rate: tuple[dict[str, Any], str]
     epochs: str
 
 
@@ -66,10 +66,20 @@ def _live(store: Store, run_id: str, painted: RunState, had_steps: bool) -> None
     left, right = st.columns(2, gap="medium")
     with left:
         _heading(_("Loss"), _("cross-entropy, in nats"))
-        st.echarts_chart(curves.loss, key=f"loss:{run_id}", height=CHART_HEIGHT, alt=curves.loss_alt)
+        _chart(f"loss:{run_id}", curves.loss)
     with right:
         _heading(_("Accuracy"), _("share of images recognized"))
-        st.echarts_chart(curves.accuracy, key=f"accuracy:{run_id}", height=CHART_HEIGHT, alt=curves.accuracy_alt)
+        _chart(f"accuracy:{run_id}", curves.accuracy)
+    # Nothing of it is sent while it is closed.
+    with st.expander(_("Gradient and learning rate"), key="run-gradient", on_change="rerun") as more:
+        if more.open:
+            left, right = st.columns(2, gap="medium")
+            with left:
+                _heading(_("Length of the gradient"), _("of all parameters, before clipping"))
+                _chart(f"gradient:{run_id}", curves.gradient)
+            with right:
+                _heading(_("Learning rate"), _("of each step"))
+                _chart(f"rate:{run_id}", curves.rate)
     if curves.epochs:
         with st.expander(_("Figures by epoch"), key="run-epochs"):
             st.markdown(curves.epochs)
@@ -77,6 +87,11 @@ def _live(store: Store, run_id: str, painted: RunState, had_steps: bool) -> None
 
 def _heading(title: str, unit: str) -> None:
     st.markdown(f"**{title}** :small[:gray[{unit}]]")
+
+
+def _chart(key: str, chart: tuple[dict[str, Any], str]) -> None:
+    option, text = chart
+    st.echarts_chart(option, key=key, height=CHART_HEIGHT, alt=text)
 
 
 def _progress(run: Run) -> None:
@@ -172,10 +187,10 @@ def _curves(
     curve = _store.steps(run_id, points=POINTS)
     epochs, marks = _store.epochs(run_id), _store.marks(run_id)
     return Curves(
-        charts.curve_option("loss", curve, epochs, marks, span, view),
-        charts.curve_option("accuracy", curve, epochs, marks, span, view),
-        charts.describe("loss", curve, epochs),
-        charts.describe("accuracy", curve, epochs),
+        (charts.curve_option("loss", curve, epochs, marks, span, view), charts.describe("loss", curve, epochs)),
+        (charts.curve_option("accuracy", curve, epochs, marks, span, view), charts.describe("accuracy", curve, epochs)),
+        (charts.gradient_option(curve, marks, span, view), charts.describe_gradient(curve)),
+        (charts.rate_option(curve, marks, span), charts.describe_rate(curve)),
         _epoch_table(epochs),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import update
 
 from cnn_demo.runs.curve_sums import MAX_POINTS, CurveSums
 from cnn_demo.runs.recorder import Recorder
+from cnn_demo.runs.step_blocks import add_block
 from cnn_demo.runs.store import Store
 from cnn_demo.runs.tables import step_blocks
 from cnn_demo.settings.config import TrainConfig
@@ -30,6 +32,28 @@ def test_curve_buckets_are_sample_weighted_means(store: Store) -> None:
     assert curve.loss == pytest.approx([(4 * 30 + 1 * 10) / 40, 2.0])
     assert curve.accuracy == pytest.approx([0.25, 0.5])
     assert len(store.steps(run.id)) == 3
+
+
+def test_the_gradients_length_is_the_mean_of_the_steps_that_have_one(store: Store) -> None:
+    run = store.create(TrainConfig())
+    norms = [3.0, 1.0, None, 5.0, math.inf]
+    made = [StepMetrics(i, i / 4, 1.0, 0.5, 10, 1e-3, norm) for i, norm in enumerate(norms, start=1)]
+    Recorder(store, run).progress(Progress(tuple(made), 1.0, 1.0, 0))
+    curve = store.steps(run.id, points=3)
+    assert curve.grad_norm[:2] == [2.0, 5.0]
+    assert math.isnan(curve.grad_norm[2])
+    assert curve.loss == [1.0] * 3
+
+
+def test_blocks_of_before_there_was_a_gradient_are_drawn(store: Store) -> None:
+    run = store.create(TrainConfig())
+    with store.db.transaction() as connection:
+        names = ("step", "epoch", "lr", "n", "loss", "accuracy")
+        rows = ([1.0, 2.0], [0.5, 1.0], [0.1, 0.1], [4.0, 4.0], [2.0, 1.0], [0.0, 1.0])
+        add_block(connection, run.id, dict(zip(names, rows, strict=True)))
+    curve = store.steps(run.id)
+    assert (curve.loss, [math.isnan(norm) for norm in curve.grad_norm]) == ([2.0, 1.0], [True, True])
+    assert store.metrics_csv(run.id).splitlines()[1].startswith("1,0.5,0.1,4,2.0,0.0,,")
 
 
 @pytest.mark.parametrize("count", [1, 499, 500, 501, 1003])

@@ -34,6 +34,7 @@ BAD: dict[str, list[Any]] = {
     "lr": [0, -1e-3, float("nan"), 11.0, "fast"],
     "schedule": ["steps"],
     "weight_decay": [-0.1],
+    "grad_clip": [-1.0, 1001.0],
     "label_smoothing": [-0.1, 1.0],
     "ema": [-0.1, 1.0, 0.999999, "much"],
     "optimizer": ["newton", None, ["sgd"]],

@@ -22,15 +22,15 @@ def test_means_are_over_samples_and_time_runs_from_start_to_flush(clock: list[fl
     assert meter.flush() is None
     clock[0] += 50  # somebody else's time
     meter.start()
-    meter.add(1, torch.tensor(2.0), torch.tensor(3), 4, 0.1)
-    meter.add(2, torch.tensor(1.0), torch.tensor(1), 1, 0.2)
+    meter.add(1, torch.tensor(2.0), torch.tensor(3), 4, 0.1, torch.tensor(0.5))
+    meter.add(2, torch.tensor(1.0), torch.tensor(1), 1, 0.2, torch.tensor(0.25))
     clock[0] += 2
     assert meter.seconds == 2
     told = meter.flush()
     assert told is not None
-    assert [(m.step, m.epoch, m.loss, m.accuracy, m.n, m.lr) for m in told.steps] == [
-        (1, 0.25, 2.0, 0.75, 4, 0.1),
-        (2, 0.5, 1.0, 1.0, 1, 0.2),
+    assert [(m.step, m.epoch, m.loss, m.accuracy, m.n, m.lr, m.grad_norm) for m in told.steps] == [
+        (1, 0.25, 2.0, 0.75, 4, 0.1, 0.5),
+        (2, 0.5, 1.0, 1.0, 1, 0.2, 0.25),
     ]
     assert (told.samples_per_second, told.train_seconds) == (2.5, 2)
     mean = meter.end_epoch()
@@ -42,7 +42,7 @@ def test_means_are_over_samples_and_time_runs_from_start_to_flush(clock: list[fl
 def test_the_first_step_without_a_finite_loss_is_named() -> None:
     meter = Meter(torch.device("cpu"), steps_per_epoch=4)
     for step, loss in enumerate((1.0, float("nan"), float("inf")), start=1):
-        meter.add(step, torch.tensor(loss), torch.tensor(0), 1, step / 10)
+        meter.add(step, torch.tensor(loss), torch.tensor(0), 1, step / 10, torch.tensor(1.0))
     with pytest.raises(TrainingDiverged, match="step 2") as caught:
         meter.flush()
     assert (caught.value.step, caught.value.lr) == (2, 0.2)

@@ -65,6 +65,18 @@ def test_smoothed_labels_give_the_gradient_of_pytorchs_own(tiny: Dataset) -> Non
         torch.testing.assert_close(mine.grad, reference.grad, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("bound", [0.0, 0.1, 1000.0])
+def test_the_gradient_is_measured_and_shortened_to_the_bound(tiny: Dataset, bound: float) -> None:
+    trainer, free = (Trainer(CONFIG.replace(grad_clip=clip, optimizer="sgd"), tiny) for clip in (bound, 0.0))
+    for each in (trainer, free):
+        each.step(1, torch.arange(64), 0.0, seed=1)
+    whole = torch.cat([p.grad.flatten() for p in free.model.parameters() if p.grad is not None])
+    assert float(trainer.grad_norm) == pytest.approx(float(whole.norm()), rel=1e-4)
+    clipped = torch.cat([p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None])
+    factor = min(1.0, bound / float(whole.norm())) if bound else 1.0
+    torch.testing.assert_close(clipped, whole * factor, rtol=1e-4, atol=1e-7)
+
+
 class Hungry(nn.Sequential):
     """Wants memory for more than 20 samples at once."""
 

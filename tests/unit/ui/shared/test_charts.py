@@ -57,7 +57,7 @@ def row(epoch: int, *, val: float | None = None) -> EpochRow:
 def option(metric: charts.Metric = "loss", *, view: charts.View | None = None, val: float | None = None) -> dict:
     steps = list(range(1, 26))
     loss = [2.0 / s for s in steps]
-    curve = Curve(steps, [s / 10 for s in steps], loss, [1 - v / 4 for v in loss], [1e-3] * 25)
+    curve = Curve(steps, [s / 10 for s in steps], loss, [1 - v / 4 for v in loss], [1e-3] * 25, loss)
     marks = [Mark(12, 1.2, "lr", 5e-4, 0.0), Mark(15, 1.5, "pause", None, 0.0)]
     view = view or charts.View()
     return charts.curve_option(metric, curve, [row(1, val=val), row(2, val=val)], marks, charts.Span(3.0, 30), view)
@@ -94,7 +94,7 @@ def test_validation_appears_only_when_there_is_some() -> None:
 
 
 def test_log_scale_drops_what_it_cannot_show() -> None:
-    curve = Curve([1, 2, 3], [0.1, 0.2, 0.3], [0.0, math.nan, 0.5], [0.1, 0.2, 0.3], [1e-3] * 3)
+    curve = Curve([1, 2, 3], [0.1, 0.2, 0.3], [0.0, math.nan, 0.5], [0.1, 0.2, 0.3], [1e-3] * 3, [1.0] * 3)
     view = charts.View(smoothing=0, log=True)
     chart = charts.curve_option("loss", curve, [], [], charts.Span(1.0, 10), view)
     assert chart["yAxis"]["type"] == "log"
@@ -110,12 +110,12 @@ def test_accuracy_is_in_percent() -> None:
 
 
 def test_words_for_those_who_cannot_see_it() -> None:
-    curve = Curve([1, 2], [0.1, 0.2], [2.0, 1.0], [0.1, 0.6], [1e-3] * 2)
+    curve = Curve([1, 2], [0.1, 0.2], [2.0, 1.0], [0.1, 0.6], [1e-3] * 2, [1.0] * 2)
     text = charts.describe("accuracy", curve, [row(1)])
     assert "10.0%" in text
     assert "60.0%" in text
     assert "90.0%" in text
-    assert "no points" in charts.describe("loss", Curve([], [], [], [], []), [])
+    assert "no points" in charts.describe("loss", Curve([], [], [], [], [], []), [])
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,24 @@ def test_words_for_those_who_cannot_see_it() -> None:
 def test_axis_grows_with_the_run_and_keeps_steps_and_epochs_together(epoch: float, epochs: int, end: int) -> None:
     span = charts.span(epoch, epochs, epochs * 63)
     assert (span.epochs, span.steps) == (end, end * 63)
+
+
+def test_the_gradient_and_the_rate_are_drawn_beside_the_marks() -> None:
+    norms = [3.0, math.nan, 0.5]  # the second point was recorded by an older version
+    curve = Curve([1, 2, 3], [0.1, 0.2, 0.3], [1.0] * 3, [0.5] * 3, [1e-3, 2e-3, 1e-3], norms)
+    marks, span = [Mark(2, 0.2, "lr", 2e-3, 0.0)], charts.Span(1.0, 10)
+    gradient = charts.gradient_option(curve, marks, span, charts.View(smoothing=0))
+    assert gradient["yAxis"]["type"] == "log"
+    assert [[p[1] for p in line["data"]] for line in gradient["series"]] == [[3.0, None, 0.5]] * 2
+    rate = charts.rate_option(curve, marks, span)
+    assert [p[1] for p in rate["series"][0]["data"]] == [1e-3, 2e-3, 1e-3]
+    assert [chart["series"][-1]["markLine"]["data"][0]["xAxis"] for chart in (gradient, rate)] == [0.2, 0.2]
+    json.dumps([gradient, rate], allow_nan=False)
+    assert "first 3, last 0.5, highest 3" in charts.describe_gradient(curve)
+    assert "first 0.001, last 0.001, highest 0.002" in charts.describe_rate(curve)
+    empty = Curve([], [], [], [], [], [])
+    assert "none was recorded" in charts.describe_gradient(empty)
+    assert "no points" in charts.describe_rate(empty)
 
 
 def test_axis_of_a_run_that_has_not_started() -> None:
