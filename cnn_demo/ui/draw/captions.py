@@ -14,7 +14,7 @@ from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.draw.pad import Picture
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.draw.why import select_answer
-from cnn_demo.ui.shared import i18n, markup, names
+from cnn_demo.ui.shared import i18n, markup
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.samples import load_samples
 
@@ -185,7 +185,7 @@ def _show_accuracy(answer: Answer, lines: list[str]) -> None:
             _(
                 "By these captions, line after line for the classes in their order, **{share}** of the {n} test "
                 "images of {dataset} are given their class."
-            ).format(share=f"{found / n:.2%}", n=f"{n:,}", dataset=names.dataset(answer.spec.name))
+            ).format(share=f"{found / n:.2%}", n=f"{n:,}", dataset=answer.spec.name)
         )
 
 
@@ -220,7 +220,7 @@ def _show_held_out(answer: Answer) -> None:
         _(
             "This run never saw **{word}**, neither an image nor a caption of it. Its captions find **{found}** of {n} "
             "test images of it ({share}) among all {classes} classes; guessing would find {chance}. Of the {others} "
-            "other test images {right} are right, and {taken} are wrongly called {word}."
+            "other test images {right} are right; wrongly called {word}: {taken}."
         ).format(
             word=markup.escape(answer.word(figure.label)),
             n=f"{figure.n:,}",
@@ -243,4 +243,4 @@ def _show_held_out(answer: Answer) -> None:
 
 def _say_unavailable(answer: Answer) -> None:
     words = _("The test images of {dataset} are not on this machine, so nothing can be measured.")
-    st.caption(words.format(dataset=names.dataset(answer.spec.name)))
+    st.caption(words.format(dataset=answer.spec.name))

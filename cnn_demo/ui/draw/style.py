@@ -39,11 +39,14 @@ _STYLE = """
   .draw-torn .draw-second .draw-track span, .draw-torn .draw-first .draw-track span,
   .draw-unsure .draw-first .draw-track span { background: #d97706; }
   .draw-not_a_digit .draw-first .draw-track span { background: rgba(128, 136, 150, .55); }
-  .st-key-draw-captions-field { flex: 1 1 17.5rem; } .st-key-draw-captions-answer { flex: 2 1 22rem; min-width: 0; }
-  table.draw-captions thead th { font-weight: 400; font-size: .8rem; opacity: .75; vertical-align: bottom; }
-  .draw-captions tbody th { width: 45%; white-space: normal; text-align: left; overflow-wrap: anywhere; }
-  .draw-captions thead th:first-child { text-align: left; }
-  .draw-captions td:nth-child(3) { width: 4rem; text-align: right; }
+  .st-key-draw-captions-row > div { flex: 1 1 17.5rem; }
+  .st-key-draw-captions-row > div:last-child { flex: 2 1 22rem; min-width: min(20rem, 100%); }
+  table.draw-captions { table-layout: fixed; }
+  table.draw-captions thead th { width: 4.6rem; padding: 2px 0; font-weight: 400; font-size: .8rem; opacity: .75; }
+  table.draw-captions thead th:nth-child(1) { width: 42%; text-align: left; }
+  table.draw-captions thead th:nth-child(2) { width: auto; }
+  table.draw-captions tbody th { width: auto; white-space: normal; text-align: left; overflow-wrap: anywhere; }
+  .draw-captions td:nth-child(3) { text-align: right; }
   .draw-loading { border: 1px dashed rgba(128, 136, 150, .5); border-radius: .75rem; padding: 2.6rem 1rem;
     text-align: center; animation: draw-breathe 1.4s ease-in-out infinite alternate; }
   @keyframes draw-breathe { from { opacity: .95; } to { opacity: .55; } }
