@@ -34,6 +34,13 @@ NESTEROV = Setting(
     N_("Nesterov momentum"),
     help=N_("Look ahead along the momentum before the gradient is used."),
 )
+MUON_MOMENTUM = Setting(
+    "muon_momentum",
+    0.95,
+    Real(0, 0.9999, step=0.05),
+    N_("Momentum of Muon"),
+    help=N_("How much of the past directions is kept."),
+)
 
 OPTIMIZERS = Registry("optimizer")
 OPTIMIZERS.add(
@@ -51,6 +58,16 @@ OPTIMIZERS.add(
     "torch.optim:SGD",
     help=N_("Stochastic gradient descent; it needs a larger learning rate than Adam, such as 0.05."),
     options=(MOMENTUM, NESTEROV),
+)
+OPTIMIZERS.add(
+    "muon",
+    N_("Muon"),
+    "cnn_demo.training.muon:Muon",
+    help=N_(
+        "Steps of orthogonal directions for the weights between the layers, AdamW for the rest. It learns more in a "
+        "step; with wide linear layers a step takes much longer on a CPU."
+    ),
+    options=(MUON_MOMENTUM,),
 )
 
 
