@@ -123,7 +123,7 @@ class TrainConfig:
     )
     grad_clip: float = describe(
         0.0,
-        Real(0, 1000, step=1),
+        Real(0, 1000, step=1.0),
         N_("Gradient clipping"),
         help=N_(
             "A gradient that is longer is shortened to this length, so that one bad batch does not throw the weights "

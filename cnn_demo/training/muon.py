@@ -46,7 +46,7 @@ class Muon(Optimizer):
         given = [p if isinstance(p, dict) else {"params": [p]} for p in params]
         matrices = [p for group in given for p in group["params"] if p.ndim in (2, 4)]
         hidden = {id(p) for p in matrices[1:-1]}
-        groups = []
+        groups: list[dict[str, Any]] = []
         for is_hidden in (True, False):
             for decay in sorted({group.get("weight_decay", weight_decay) for group in given}, reverse=True):
                 of_decay = [group for group in given if group.get("weight_decay", weight_decay) == decay]

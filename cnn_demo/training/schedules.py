@@ -115,3 +115,8 @@ def learning_rate(config: TrainConfig, base_lr: float, step: int, total: int) ->
     entry = SCHEDULES.get(config.schedule)
     factor: float = entry.load()(step, total, **entry.option_values(config))
     return base_lr * factor
+
+
+def sample_rates(config: TrainConfig, points: int = 120) -> list[tuple[float, float]]:
+    """The curve of a run that has not begun: ``points`` pairs of epochs done and the learning rate of the next step."""
+    return [(config.epochs * i / points, learning_rate(config, config.lr, i, points)) for i in range(points)]

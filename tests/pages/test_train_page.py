@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,25 @@ def test_form_launches_what_it_shows(open_page: Callable, store: Store, locale: 
     assert run.config == TrainConfig(epochs=3, schedule="cosine", lr=0.002)
     assert app.query_params["run"] in (run.id, [run.id])
     assert "mnist-mini" in words(app)
+
+
+def test_the_form_draws_the_schedule_that_is_chosen(open_page: Callable) -> None:
+    app = open_page(TRAIN)
+
+    def drawn() -> list[float]:
+        (chart,) = app.get("echarts_chart")
+        return [rate for _epoch, rate in json.loads(chart.proto.spec)["series"][0]["data"]]
+
+    assert set(drawn()) == {0.001}
+    app.selectbox(key="train:schedule").select("one-cycle").run()
+    rates = drawn()
+    assert (rates[0], max(rates)) == (0.00004, 0.001)
+    assert rates[-1] < 1e-6
+    app.number_input(key="train:peak_at").set_value(0.5).run()
+    assert drawn().index(max(drawn())) == pytest.approx(len(rates) / 2, abs=1)
+    app.number_input(key="train:patience").set_value(2).run()  # needs a validation split
+    assert not app.get("echarts_chart")
+    assert launch_button(app).disabled
 
 
 def test_one_token_launches_once(open_page: Callable, store: Store) -> None:

@@ -16,6 +16,7 @@ from cnn_demo.settings.description import Group, Setting
 from cnn_demo.settings.presets import PRESETS
 from cnn_demo.ui.shared import launching, machine, names, state
 from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.train import rates
 from cnn_demo.ui.train.widgets import prepare_setting, show_setting
 
 if TYPE_CHECKING:
@@ -154,6 +155,17 @@ def _show_advanced() -> None:
             for setting in SETTINGS.values():
                 if setting.place == "advanced" and setting.group in groups:
                     _show(setting)
+                    if setting.name == "schedule":
+                        _show_rates()
+
+
+def _show_rates() -> None:
+    """The curve of the rate; a wrong value elsewhere in the form, which is said below, leaves it out."""
+    try:
+        config = read_form()
+    except ConfigError:
+        return
+    rates.show_schedule_curve(config)
 
 
 def _devices() -> dict[str, str]:

@@ -43,7 +43,7 @@ def show_setting(setting: Setting, key: str, *, choices: Mapping[str, str] | Non
     elif isinstance(kind, Whole):
         st.number_input(title, kind.low, kind.high, step=kind.step, **more)
     elif isinstance(kind, Real):
-        st.number_input(title, float(kind.low), float(kind.high), step=kind.step, format=kind.format, **more)
+        st.number_input(title, float(kind.low), float(kind.high), step=float(kind.step), format=kind.format, **more)
     elif isinstance(kind, Flag):
         st.checkbox(title, **more)
     else:

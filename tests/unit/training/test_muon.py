@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -70,7 +71,7 @@ def test_hidden_weights_are_pytorchs_muon_and_the_rest_its_adamw(monkeypatch: py
 def test_groups_keep_their_own_decay() -> None:
     first, hidden, last, bias = (nn.Parameter(torch.ones(2, 2)) for _ in range(4))
     bias.data = torch.ones(3)
-    groups = [{"params": [first, hidden, last]}, {"params": [bias], "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": [first, hidden, last]}, {"params": [bias], "weight_decay": 0.0}]
     optimizer = Muon(groups, lr=0.5, weight_decay=0.1)
     for parameter in (first, hidden, last, bias):
         parameter.grad = torch.zeros_like(parameter)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cnn_demo.settings.config import TrainConfig
-from cnn_demo.training.schedules import SCHEDULES, learning_rate
+from cnn_demo.training.schedules import SCHEDULES, learning_rate, sample_rates
 
 
 def test_cosine_is_pytorchs_and_bit_for_bit_the_formula() -> None:
@@ -74,6 +74,13 @@ def test_the_shortest_runs_have_rates(schedule: str, total: int) -> None:
 
 def test_constant_is_the_base_rate_whatever_it_is_now() -> None:
     assert learning_rate(TrainConfig(lr=1.0), 0.007, 59, 60) == 0.007
+
+
+def test_the_curve_before_the_run_is_that_of_its_steps() -> None:
+    config = TrainConfig(schedule="cosine-warmup", lr=0.5, epochs=3)
+    curve = sample_rates(config, points=60)
+    assert [epoch for epoch, _ in curve] == pytest.approx([i / 20 for i in range(60)])
+    assert [rate for _, rate in curve] == [learning_rate(config, 0.5, i, 60) for i in range(60)]
 
 
 def test_a_schedule_is_one_function_and_one_line() -> None:
