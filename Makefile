@@ -1,4 +1,4 @@
-# make help | run | test | check | bench
+# make help | run | test | check | bench | gpu
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -7,7 +7,7 @@ PORT   ?= 8501
 APP_STAMP := $(VENV)/.app-installed
 DEV_STAMP := $(VENV)/.dev-installed
 
-.PHONY: help run test check format bench i18n clean
+.PHONY: help run test check format bench gpu i18n clean
 
 help: ## this list
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | sort
@@ -52,6 +52,9 @@ i18n: $(DEV_STAMP) ## extract the strings, merge them into the catalogs, compile
 
 bench: $(DEV_STAMP) ## every benchmark, printed as ratios
 	@for script in benchmarks/bench_*.py; do name=$$(basename $$script .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+gpu: ## what only a GPU can show, in at most ten minutes (GPU="--device cpu": a rehearsal; uses the Python at hand without .venv)
+	@if [ -x $(BIN)/python ]; then python=$(BIN)/python; else python=$(PYTHON); fi; $$python -m benchmarks.gpu $(GPU)
 
 clean: ## remove the virtual environment and caches (runs and data stay)
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache *.egg-info

@@ -20,6 +20,18 @@ from tests.old_store import old_expected, old_home
 __all__ = ["old_expected", "old_home"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked ``cuda`` are skipped where there is no GPU, and say so."""
+    marked = [item for item in items if item.get_closest_marker("cuda")]
+    if not marked:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device, and there is none"))
+
+
 @pytest.fixture(autouse=True)
 def runs_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test ever sees or touches the runs of the person at this machine."""

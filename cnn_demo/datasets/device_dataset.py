@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -23,9 +24,16 @@ class PixelStatistics(Protocol):
 
 def _scale_and_shift(spec: PixelStatistics, device: torch.device | str) -> tuple[Tensor, Tensor]:
     """``(C,)`` float32 each, such that ``x * scale + shift == (x / 255 - mean) / std`` for a byte x."""
-    mean = torch.tensor(spec.mean, dtype=torch.float64)
-    std = torch.tensor(spec.std, dtype=torch.float64)
-    return (1 / (255 * std)).float().to(device), (-mean / std).float().to(device)
+    return _scale_and_shift_once(tuple(spec.mean), tuple(spec.std), torch.device(device))
+
+
+@cache  # a training step normalizes; a copy from the host in each of them would make it wait for the GPU
+def _scale_and_shift_once(
+    means: tuple[float, ...], stds: tuple[float, ...], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    with torch.inference_mode(False):  # whoever asks first, others will want gradients
+        mean, std = torch.tensor(means, dtype=torch.float64), torch.tensor(stds, dtype=torch.float64)
+        return (1 / (255 * std)).float().to(device), (-mean / std).float().to(device)
 
 
 def normalize(images: Tensor, spec: PixelStatistics) -> Tensor:

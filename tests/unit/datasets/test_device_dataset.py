@@ -168,7 +168,7 @@ def test_a_split_on_the_host_gives_the_same_batches(spec: DatasetSpec, channels_
     assert torch.equal(labels, same_labels)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 @pytest.mark.parametrize("reserve", [0, 2**60])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_on_a_real_cuda_device(spec: DatasetSpec, reserve: int, channels_last: bool) -> None:
@@ -181,3 +181,17 @@ def test_on_a_real_cuda_device(spec: DatasetSpec, reserve: int, channels_last: b
     assert images.device == labels.device == torch.device("cuda:0")
     torch.testing.assert_close(images.cpu(), oracle(split.images[index.cpu()], spec), rtol=0, atol=1e-6)
     assert labels.tolist() == [3, 0, 1, 3]
+
+
+def test_what_normalizes_can_be_used_with_gradients_whoever_asked_first(spec: DatasetSpec) -> None:
+    """The two numbers for each channel are made once; in inference mode they would be of no use for gradients."""
+    images = torch.rand(2, spec.channels, 4, 4)
+    with torch.inference_mode():
+        first = normalize(images, spec)
+    wanted = images.clone().requires_grad_()
+    again = normalize(wanted, spec)
+    again.sum().backward()
+    assert torch.equal(first, again)
+    assert wanted.grad is not None
+    std = torch.tensor(spec.std).view(-1, 1, 1)
+    torch.testing.assert_close(wanted.grad, (1 / std).expand_as(images).contiguous())

@@ -167,7 +167,7 @@ def test_styles_kept_for_validation_are_learned_only_without_one(
     assert asked == [((get_spec("mnist-mini"), train, 5), {"all_styles": not validated})]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 def test_cuda_gives_what_the_cpu_gives_for_the_same_numbers(digits: torch.Tensor) -> None:
     host = augment(digits, DIGITS, dice())
     torch.testing.assert_close(augment(digits.cuda(), DIGITS, dice()).cpu(), host, atol=1e-4, rtol=0)

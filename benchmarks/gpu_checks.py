@@ -1,0 +1,443 @@
+"""The checks of ``benchmarks.gpu``: what only a GPU can show, each small enough to be rehearsed on the CPU.
+
+A check takes the device and gives a :class:`Outcome`. It needs torch and the light dependencies of the core only; one
+that needs more says what is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import math
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from cnn_demo.datasets.device_dataset import DeviceDataset
+from cnn_demo.datasets.files import is_available
+from cnn_demo.datasets.load import Dataset, load_dataset
+from cnn_demo.models.registry import MODELS
+from cnn_demo.settings.config import ConfigError, TrainConfig
+from cnn_demo.settings.presets import PRESETS
+from cnn_demo.training import trainer as trainer_module
+from cnn_demo.training.errors import OutOfMemory
+from cnn_demo.training.events import CheckpointDue, EpochEnd, Snapshot, Started
+from cnn_demo.training.loop import fit
+from cnn_demo.training.snapshot import load_snapshot, save_checkpoint
+from cnn_demo.training.trainer import Trainer
+
+ROOT = Path(__file__).resolve().parents[1]
+Status = Literal["reached", "MISSED", "FAILED", "not here"]
+# How far a loss may lie from the CPU's in fp32, as a share of it: TF32 keeps 10 bits of the mantissa, bfloat16 keeps 7.
+_TOLERANCE = {"fp32": 0.01, "fp16": 0.03, "bf16": 0.05}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check found.
+
+    Attributes:
+        status: ``MISSED`` where it ran and a target was missed, ``not here`` where the machine lacks what it needs.
+        figure: the result in a few words, for the table.
+        data: everything that was measured.
+    """
+
+    status: Status
+    figure: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def cut(data: Dataset, train: int, test: int = 200) -> Dataset:
+    """The first samples of a data set."""
+    return Dataset(data.spec, data.train.take(torch.arange(train)), data.test.take(torch.arange(test)))
+
+
+def is_cuda(device: str) -> bool:
+    """Whether it is a CUDA device, and not a rehearsal."""
+    return device.startswith("cuda")
+
+
+def wait(device: str) -> None:
+    """Return when the device has done all that it was told."""
+    if is_cuda(device):
+        torch.cuda.synchronize(device)
+
+
+# -- the tests ------------------------------------------------------------------------------------------------------
+
+
+def run_marked_tests(device: str) -> Outcome:
+    """The tests marked ``cuda``."""
+    if importlib.util.find_spec("pytest") is None:
+        return Outcome("not here", "pytest is not installed")
+    # Their files only: others need more than the core to be imported.
+    files = [
+        path for path in sorted((ROOT / "tests" / "unit").rglob("test_*.py")) if "mark.cuda" in path.read_text("utf-8")
+    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "cuda", "-p", "no:cacheprovider", *map(str, files)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), done.stderr[-200:])
+    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|error)", last)}
+    data = {"counts": counts, "output": done.stdout[-3000:] if done.returncode else ""}
+    if counts.get("failed") or counts.get("error") or done.returncode not in (0, 5):
+        return Outcome("FAILED", last, data)
+    enough = counts.get("passed", 0) > 0 if is_cuda(device) else counts.get("skipped", 0) > 0
+    return Outcome("reached" if enough else "MISSED", last.strip("= "), data)
+
+
+# -- losses ---------------------------------------------------------------------------------------------------------
+
+
+def train_on_one_batch(config: TrainConfig, data: Dataset, steps: int) -> list[float]:
+    """The losses of steps on the same samples. Dropout is off: each device has random numbers of its own."""
+    trainer = Trainer(config, data)
+    for module in trainer.model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    index = torch.arange(config.batch_size, device=trainer.index_device)
+    losses = [trainer.step(number, index, config.lr, number)[0] for number in range(1, steps + 1)]
+    return [float(loss) for loss in torch.stack(losses).cpu()]
+
+
+def compare_losses(device: str) -> Outcome:
+    """Every architecture for some steps in fp32, fp16 and bf16, against the CPU's losses in fp32."""
+    batch, steps = (64, 10) if is_cuda(device) else (8, 3)
+    data = cut(load_dataset("mnist-mini"), batch)
+    worst, problems, table = 0.0, [], {}
+    for entry in MODELS:
+        base = TrainConfig(model=entry.name, device="cpu", batch_size=batch, lr=2e-4, compile="off")
+        try:
+            expected = train_on_one_batch(base, data, steps)
+        except ImportError as error:
+            table[entry.name] = {"not here": str(error)}
+            continue
+        rows: dict[str, Any] = {"cpu": expected}
+        for precision, tolerance in _TOLERANCE.items():
+            try:
+                losses = train_on_one_batch(base.replace(device=device, precision=precision), data, steps)
+            except ConfigError as error:  # fp16 on the CPU, bf16 on an old GPU: refused in words
+                rows[precision] = {"refused": str(error)}
+                if is_cuda(device) and precision != "bf16":
+                    problems.append(f"{entry.name} {precision} refused")
+                continue
+            off = abs(losses[0] - expected[0]) / expected[0]
+            rows[precision] = {"losses": losses, "first_off_by": off}
+            worst = max(worst, off / tolerance)
+            if off > tolerance:
+                problems.append(f"{entry.name} {precision} off by {off:.2g}")
+            if not all(map(math.isfinite, losses)) or min(losses[1:]) >= losses[0]:
+                problems.append(f"{entry.name} {precision} does not learn: {losses}")
+        table[entry.name] = rows
+    figure = f"{len(table)} models, {steps} steps; first loss at most {worst:.2f} of the tolerance off"
+    return Outcome("MISSED" if problems else "reached", "; ".join([figure, *problems]), {"models": table})
+
+
+# -- resume ---------------------------------------------------------------------------------------------------------
+
+
+def resume_from_disk(device: str) -> Outcome:
+    """A run that goes on from a checkpoint on disk ends as the whole run did."""
+    data = cut(load_dataset("mnist-mini"), 600)
+    precisions = ("fp32", "fp16", "bf16") if is_cuda(device) else ("fp32",)
+    apart, exact = {}, True
+    for precision in precisions:
+        config = TrainConfig(
+            model="resnet-small", epochs=2, batch_size=100, ema=0.9, device=device, precision=precision, compile="off"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            ends: list[dict[str, Tensor]] = []
+            resume: Snapshot | None = None
+            for _ in ("whole", "resumed"):
+                for event in fit(config, dataset=data, resume=resume, checkpoint_steps=(8,)):
+                    if isinstance(event, CheckpointDue):
+                        snapshot = event.capture()
+                        if event.step == 8 and resume is None:
+                            saved = save_checkpoint(Path(folder), snapshot)
+                ends.append({name: value.detach().cpu().clone() for name, value in snapshot.weights.items()})
+                resume = load_snapshot(saved)
+        exact = exact and all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
+        apart[precision] = max(float((v.double() - ends[1][name].double()).abs().max()) for name, v in ends[0].items())
+    good = exact or (is_cuda(device) and max(apart.values()) < 1e-2)
+    words = "bit for bit" if exact else f"apart by at most {max(apart.values()):.2g}"
+    return Outcome("reached" if good else "MISSED", f"{', '.join(precisions)}: {words}", {"largest difference": apart})
+
+
+# -- compilation ----------------------------------------------------------------------------------------------------
+
+
+def compile_with_graphs(device: str) -> Outcome:
+    """``torch.compile`` (with CUDA graphs on a GPU): it takes effect, learns the same, and what it costs and gains."""
+    data = cut(load_dataset("mnist-mini"), 2048 if is_cuda(device) else 256)
+    epochs = 12 if is_cuda(device) else 2
+    found: dict[str, Any] = {}
+    for mode in ("off", "on"):
+        config = TrainConfig(epochs=epochs, device=device, compile=mode, options={"dropout": 0.0})
+        began = time.perf_counter()
+        events = fit(config, dataset=data, checkpoint_steps=())
+        started = next(events)
+        assert isinstance(started, Started)
+        ready = time.perf_counter() - began
+        ends = [event for event in events if isinstance(event, EpochEnd)]
+        rest = ends[1:]
+        found[mode] = {
+            "compiled": started.compiled,
+            "seconds until the first step": ready,
+            "losses": [end.train.loss for end in ends],
+            "samples_per_second": sum(e.train.n for e in rest) / sum(e.train.seconds for e in rest),
+        }
+    off, on = found["off"], found["on"]
+    gain = on["samples_per_second"] / off["samples_per_second"]
+    close = abs(on["losses"][0] - off["losses"][0]) < 0.05 * off["losses"][0]
+    words = f"ready after {on['seconds until the first step']:.1f} s, {gain:.2f} × as fast as eager"
+    if not on["compiled"]:
+        return Outcome("not here", "torch.compile does not work on this machine; the run went on without it", found)
+    return Outcome("reached" if close else "MISSED", words, found)
+
+
+# -- memory ---------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def little_memory(device: str) -> Iterator[str]:
+    """A device with 2 GiB for us. On the CPU batches above 64 are refused by hand, for real memory is everybody's."""
+    if is_cuda(device):
+        torch.cuda.empty_cache()
+        share = 2 * 2**30 / torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, share), device)
+        try:
+            yield "a real batch, 2 GiB allowed"
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0, device)
+        return
+    step = trainer_module.Trainer.step
+
+    def refuse(self: Trainer, number: int, index: Tensor, lr: float, seed: int) -> tuple[Tensor, Tensor]:
+        if len(index) > 64:
+            raise torch.OutOfMemoryError("pretended")
+        return step(self, number, index, lr, seed)
+
+    trainer_module.Trainer.step = refuse  # type: ignore[method-assign]
+    try:
+        yield "pretended"
+    finally:
+        trainer_module.Trainer.step = step  # type: ignore[method-assign]
+
+
+def run_out_of_memory(device: str) -> Outcome:
+    """A batch that does not fit is answered with one that does."""
+    data = load_dataset("mnist-mini")
+    config = TrainConfig(model="resnet-small", epochs=1, batch_size=8000, device=device, compile="off")
+    if not is_cuda(device):
+        data, config = cut(data, 512), config.replace(batch_size=512)
+    with little_memory(device) as how:
+        try:
+            for event in fit(config, dataset=data, checkpoint_steps=()):
+                if isinstance(event, EpochEnd):
+                    return Outcome("MISSED", f"a batch of {config.batch_size:,} fits ({how})")
+        except OutOfMemory as error:
+            answer, fits = str(error), error.fits
+        if not fits:
+            return Outcome("MISSED", answer, {"how": how})
+        for event in fit(config.replace(batch_size=fits), dataset=cut(data, 2 * fits), checkpoint_steps=()):
+            if isinstance(event, EpochEnd):
+                break
+    return Outcome("reached", f"{config.batch_size:,} do not fit, {fits:,} do ({how})", {"answer": answer})
+
+
+def measure_memory(device: str) -> Outcome:
+    """A data set lives on the device as bytes; and the most that an epoch of ``cnn`` holds."""
+    name = "mnist" if is_available("mnist") else "mnist-mini"
+    data = load_dataset(name)
+    wanted = data.train.images.nbytes + data.train.labels.nbytes
+    before = torch.cuda.memory_allocated(device) if is_cuda(device) else 0
+    resident = DeviceDataset(data.train, data.spec, device, channels_last=True)
+    wait(device)
+    held = torch.cuda.memory_allocated(device) - before if is_cuda(device) else wanted
+    found: dict[str, Any] = {"dataset": name, "n": len(data.train), "bytes": held, "images and labels": wanted}
+    del resident
+    words = f"{name}, n = {len(data.train):,}: {held / 2**20:.1f} MiB resident"
+    if is_cuda(device):
+        torch.cuda.reset_peak_memory_stats(device)
+        config = TrainConfig(dataset=name, epochs=1, device=device, compile="off")
+        for _ in fit(config, dataset=data, checkpoint_steps=()):
+            pass
+        found["peak of an epoch of cnn"] = torch.cuda.max_memory_allocated(device)
+        words += f"; an epoch of cnn holds at most {found['peak of an epoch of cnn'] / 2**20:.0f} MiB"
+    return Outcome("reached" if held <= 1.05 * wanted + 2**20 else "MISSED", words, found)
+
+
+# -- the hot loop ---------------------------------------------------------------------------------------------------
+
+
+class Waits(TorchDispatchMode):
+    """Counts the operations for which the host would wait on a GPU, also where there is none."""
+
+    NAMES = ("_local_scalar_dense", "nonzero", "masked_select", "lift_fresh")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, int] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.name().partition("::")[2].partition(".")[0]
+        # A selection by a mask looks for its places first, below what is seen here.
+        by_mask = name.startswith("index") and any(
+            isinstance(part, Tensor) and part.dtype in (torch.bool, torch.uint8)
+            for part in (args[1] if len(args) > 1 and isinstance(args[1], list | tuple) else ())
+        )
+        if name in self.NAMES or by_mask:
+            self.found[name] = self.found.get(name, 0) + 1
+        return func(*args, **(kwargs or {}))
+
+
+def find_waits(device: str) -> Outcome:
+    """No step waits for the device: ``torch.cuda.set_sync_debug_mode("error")``; on the CPU the operations are counted
+    that would wait (a number read from a tensor, a selection of unknown size, a tensor made of the host's numbers).
+    """
+    data, steps = cut(load_dataset("mnist-mini"), 256), 5
+    cases: list[dict[str, Any]] = [{}, {"ema": 0.9}, {"optimizer": "sgd"}, {"augment": "handwriting"}]
+    cases += [{"precision": "bf16"}, {"precision": "fp16"}] if is_cuda(device) else []
+    found: dict[str, str] = {}
+    for changes in cases:
+        config = TrainConfig(model="cnn-bn", batch_size=32, device=device, compile="off").replace(**changes)
+        trainer = Trainer(config, data)
+        index = torch.arange(32, device=trainer.index_device)
+        take = lambda count, t=trainer, i=index, c=config: [t.step(n, i, c.lr, n) for n in range(1, count + 1)]
+        take(3)  # what is made on first use is made
+        wait(device)
+        try:
+            if is_cuda(device):
+                torch.cuda.set_sync_debug_mode("error")
+                take(steps)
+            else:
+                with Waits() as waits:
+                    take(steps)
+                if waits.found:
+                    found[str(changes)] = str(waits.found)
+        except RuntimeError as error:
+            found[str(changes)] = str(error).splitlines()[0]
+        finally:
+            if is_cuda(device):
+                torch.cuda.set_sync_debug_mode("default")
+    words = f"{len(cases)} kinds of run, {steps} steps each: " + (
+        "; ".join(f"{k} {v}" for k, v in found.items()) or "none"
+    )
+    return Outcome("MISSED" if found else "reached", words, {"waits": found})
+
+
+# -- speed ----------------------------------------------------------------------------------------------------------
+
+
+def measure_fit(device: str, epochs: int, mode: str, data: Dataset) -> float:
+    """Samples a second of ``fit()``, the first epoch left out."""
+    events = fit(TrainConfig(epochs=epochs, device=device, compile=mode), dataset=data, checkpoint_steps=())
+    ends = [event for event in events if isinstance(event, EpochEnd)][1:]
+    return sum(end.train.n for end in ends) / sum(end.train.seconds for end in ends)
+
+
+def compare_with_tutorial(device: str) -> Outcome:
+    """``fit()`` against the loop that tutorials show: at least 15 times as many samples a second on a GPU, aim 20."""
+    try:
+        from benchmarks import tutorial
+    except ImportError as error:
+        return Outcome("not here", f"the tutorial's loop needs torchvision ({error})")
+    data = load_dataset("mnist-mini")
+    rounds, epochs = (3, 40) if is_cuda(device) else (1, 2)
+    modes = ("off", "on") if is_cuda(device) else ("off",)
+    speeds: dict[str, list[float]] = {}
+    for number in range(rounds):
+        for mode in modes:
+            speeds.setdefault(f"fit, compile {mode}", []).append(measure_fit(device, epochs, mode, data))
+        for workers in (0, 4) if is_cuda(device) else (0,):
+            result = tutorial.train(2, number, workers, device)
+            speeds.setdefault(f"tutorial, {workers} workers", []).append(result["samples_per_second"])
+    medians = {name: statistics.median(values) for name, values in speeds.items()}
+    ours = max(value for name, value in medians.items() if name.startswith("fit"))
+    ratio = ours / medians["tutorial, 0 workers"]
+    target = 15.0 if is_cuda(device) else 0.0
+    words = f"{ratio:.1f} ×, {ours:,.0f} samples/s, n = {rounds}" + (f" (asked: ≥ {target:g} ×)" if target else "")
+    return Outcome("reached" if ratio >= target else "MISSED", words, {"samples_per_second": speeds, "ratio": ratio})
+
+
+def race(device: str) -> Outcome:
+    """The preset ``race``: seconds of training until 99% of the test images are right; aim on a GPU: two."""
+    changes = next(preset.changes for preset in PRESETS if preset.name == "race")
+    name = "mnist" if is_available("mnist") and is_cuda(device) else "mnist-mini"
+    data = load_dataset(name)
+    runs = []
+    for seed in range(3 if is_cuda(device) else 1):
+        config = TrainConfig.from_values({**changes, "dataset": name, "device": device, "seed": seed})
+        seconds, reached, best = 0.0, None, 0.0
+        for event in fit(config, dataset=data, checkpoint_steps=()):
+            if isinstance(event, EpochEnd):
+                seconds += event.train.seconds
+                best = max(best, event.test.accuracy)
+                if reached is None and event.test.accuracy >= 0.99:
+                    reached = seconds
+        runs.append({"seed": seed, "seconds": seconds, "seconds_to_99": reached, "accuracy": best})
+    times = [run["seconds_to_99"] for run in runs]
+    middle = statistics.median(t if t is not None else math.inf for t in times)
+    words = f"{name}, n = {len(data.test):,}: best {max(r['accuracy'] or 0 for r in runs):.2%}"
+    words += f", 99% after {middle:.2f} s" if middle < math.inf else ", 99% not reached"
+    if name != "mnist":  # a rehearsal, or a machine without the data: there is no aim
+        return Outcome(
+            "reached" if not is_cuda(device) else "not here", words + " (MNIST was not used)", {"runs": runs}
+        )
+    return Outcome("reached" if middle <= 2 else "MISSED", words + " (aim: 2 s)", {"runs": runs})
+
+
+# -- TensorRT -------------------------------------------------------------------------------------------------------
+
+
+def try_tensorrt(device: str) -> Outcome:
+    """A network through TensorRT gives the same logits."""
+    if importlib.util.find_spec("torch_tensorrt") is None:
+        return Outcome("not here", "torch_tensorrt is not installed")
+    if not is_cuda(device):
+        return Outcome("not here", "TensorRT needs CUDA")
+    torch_tensorrt = importlib.import_module("torch_tensorrt")
+
+    from cnn_demo.models.registry import create_model
+
+    model = create_model("cnn").eval().to(device)
+    images = torch.randn(256, 1, 28, 28, device=device)
+    fast = torch_tensorrt.compile(model, ir="dynamo", inputs=[images])
+    with torch.no_grad():
+        off = float((fast(images) - model(images)).abs().max())
+        times = {}
+        for name, network in (("eager", model), ("TensorRT", fast)):
+            wait(device)
+            began = time.perf_counter()
+            for _ in range(50):
+                network(images)
+            wait(device)
+            times[name] = (time.perf_counter() - began) / 50
+    words = f"logits at most {off:.2g} apart, {times['eager'] / times['TensorRT']:.1f} × as fast as eager"
+    return Outcome("reached" if off < 0.05 else "MISSED", words, {"off": off, "seconds": times})
+
+
+# In this order: what is short and says most comes first. With the seconds after which a check is given up.
+CHECKS: dict[str, tuple[Callable[[str], Outcome], int]] = {
+    "losses": (compare_losses, 120),
+    "resume": (resume_from_disk, 60),
+    "no waiting": (find_waits, 60),
+    "out of memory": (run_out_of_memory, 60),
+    "memory": (measure_memory, 60),
+    "race": (race, 90),
+    "tutorial": (compare_with_tutorial, 150),
+    "tests": (run_marked_tests, 120),
+    "compile": (compile_with_graphs, 180),
+    "TensorRT": (try_tensorrt, 90),
+}
