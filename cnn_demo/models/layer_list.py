@@ -39,7 +39,7 @@ GROUPS = Setting(
 BIAS = Setting(
     "bias", None, Flag(), N_("Bias"), help=N_("Empty: yes, but not directly before a batch norm, which would undo it.")
 )
-WINDOW = Setting("kernel", 2, Whole(1, 31), N_("Kernel"), help=KERNEL.help)
+WINDOW = Setting("kernel", 2, Whole(1, 31), N_("Window"), help=KERNEL.help)
 WINDOW_STRIDE = Setting(
     "stride",
     None,

@@ -14,7 +14,7 @@ from cnn_demo import models
 from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.locales import N_
 from cnn_demo.models.builder_code import write_code
-from cnn_demo.models.layer_arithmetic import Change, Planned
+from cnn_demo.models.layer_arithmetic import Planned
 from cnn_demo.models.layer_list import LAYERS, MAX_ROWS, MAX_TEXT, Row, format_rows, parse_rows
 from cnn_demo.models.layer_plan import MAX_MULTIPLY_ADDS, MAX_PARAMETERS, MAX_VALUES, Plan, Problem, plan_rows
 from cnn_demo.settings.config import ConfigError
@@ -29,7 +29,6 @@ _TABLE_KEY = "train:layer-table"
 _HUGE = 10**9  # what a browser sends beyond it is refused all the same, in fewer digits
 _WORDS: dict[str, str] = {
     "layer": N_("Layer"),
-    "settings": N_("Settings"),
     "shape": N_("Output shape"),
     "parameters": N_("Parameters"),
     "multiply_adds": N_("Multiply-adds"),
@@ -116,7 +115,7 @@ def clean_rows(sent: object) -> tuple[Row, ...]:
     for row in sent[:MAX_ROWS] if isinstance(sent, list) else []:
         if not isinstance(row, Mapping) or row.get("kind") not in LAYERS or not isinstance(row.get("values"), Mapping):
             continue
-        values = {}
+        values: dict[str, Any] = {}
         for option in LAYERS.get(row["kind"]).options:
             value = row["values"].get(option.name)
             if isinstance(option.kind, Flag) and isinstance(value, bool):
@@ -137,19 +136,19 @@ def _describe_rows(rows: Sequence[Row], key: str) -> list[dict[str, Any]]:
 
 def _describe_plan(plan: Plan, count: int) -> dict[str, Any]:
     """The figures of each row, what is added behind them, and the sums."""
-    answers: list[dict[str, Any]] = [{"figures": None, "filled": {}} for _row in range(count)]
-    added = []
+    answers: list[dict[str, Any]] = [{} for _row in range(count)]
+    added: list[dict[str, Any]] = []
     for place, layer in enumerate(plan.layers):
         if layer.added:
-            title = _("{layer}, added: one logit for each class") if layer.kind == "linear" else _("{layer}, added")
-            added.append({"title": title.format(layer=_(LAYERS.get(layer.kind).title)), "figures": _figures(layer)})
+            title = _("{layer} (added)").format(layer=_(LAYERS.get(layer.kind).title))
+            added.append({"title": title, "figures": _figures(layer)})
         else:
             answers[place] = {"figures": _figures(layer), "filled": _fill_in(layer)}
     problem = plan.problem
     if problem and problem.row < count:
-        answers[problem.row] |= {"problem": _say_problem(problem), "change": _describe_change(problem.change)}
+        answers[problem.row] |= {"problem": _say_problem(problem), "change": _describe_change(problem)}
     elif problem:
-        added.append({"title": problem.text, "figures": None, "problem": _say_problem(problem)})
+        added.append({"title": problem.text, "problem": _say_problem(problem)})
     sums = {"parameters": plan.parameters, "multiply_adds": plan.multiply_adds}
     total = {name: f"{value:,}" for name, value in sums.items()} | {"memory": _kibibytes(plan.memory)}
     return {
@@ -172,7 +171,7 @@ def _figures(layer: Planned) -> dict[str, str]:
 
 
 def _kibibytes(count: int) -> str:
-    return f"{count / 1024:,.1f} KiB"
+    return f"{count / 1024:,.1f} KiB" if count >= 1024 else f"{count} B"
 
 
 def _fill_in(layer: Planned) -> dict[str, Any]:
@@ -190,12 +189,14 @@ def _say_problem(problem: Problem) -> str:
     return _("Layer {number} must be {expected}.").format(number=problem.row + 1, expected=said)
 
 
-def _describe_change(change: Change | None) -> dict[str, Any] | None:
+def _describe_change(problem: Problem) -> dict[str, Any] | None:
     """The nearest that works, as a button."""
+    change = problem.change
     if change is None:
         return None
     if change.action == "set":
-        title = next(o.title for entry in LAYERS for o in entry.options if o.name == change.name)
+        options = LAYERS.get(problem.text.split()[0]).options
+        title = next(option.title for option in options if option.name == change.name)
         label = _("Nearest that works: {setting} = {value}").format(setting=_(title), value=change.value)
     elif change.action == "insert":
         label = _("Insert {layer} here").format(layer=_(LAYERS.get(change.name).title))
@@ -224,8 +225,9 @@ def _describe_option(option: Setting) -> dict[str, Any]:
 
 def _describe_limits(spec: DatasetSpec) -> str:
     return _(
-        "For images of {shape} and {classes} classes; the memory is that of the values in single precision. At most "
-        "{rows} layers, {parameters} parameters, {multiply_adds} multiply-adds and {values} values an image."
+        "For images of {shape}. The end is one logit for each of the {classes} classes: a last linear layer of that "
+        "width, or one that is added. The memory is that of the values in single precision. At most {rows} layers, "
+        "{parameters} parameters, {multiply_adds} multiply-adds and {values} values an image."
     ).format(
         shape=f"{spec.channels} × {spec.size} × {spec.size}",
         classes=len(spec.classes),

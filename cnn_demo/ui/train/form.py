@@ -9,6 +9,7 @@ import streamlit as st
 
 from cnn_demo.datasets.files import is_available
 from cnn_demo.locales import N_
+from cnn_demo.models.layer_list import LayerText
 from cnn_demo.runs.estimate import estimate
 from cnn_demo.runs.finetune import check_origin
 from cnn_demo.settings.config import SETTINGS, ConfigError, TrainConfig, list_settings
@@ -16,7 +17,7 @@ from cnn_demo.settings.description import Group, Setting
 from cnn_demo.settings.presets import PRESETS
 from cnn_demo.ui.shared import launching, machine, names, state
 from cnn_demo.ui.shared.i18n import _
-from cnn_demo.ui.train import rates
+from cnn_demo.ui.train import builder, rates
 from cnn_demo.ui.train.widgets import prepare_setting, show_setting
 
 if TYPE_CHECKING:
@@ -117,13 +118,15 @@ def _show(setting: Setting) -> None:
     choices = _devices() if setting.name == "device" else None
     show_setting(setting, key, choices=choices, on_change=_reset_options, args=(setting,))
     for option in setting.options(st.session_state[key]):
-        show_setting(option, session_key(option.name))
+        if not isinstance(option.kind, LayerText):  # the table of layers takes the whole width
+            show_setting(option, session_key(option.name))
 
 
 def _reset_options(setting: Setting) -> None:
     """Give the options of what was just chosen their defaults: another choice may have left other values there."""
     for option in setting.options(st.session_state[session_key(setting.name)]):
-        st.session_state.pop(session_key(option.name), None)
+        if not isinstance(option.kind, LayerText):  # no other model has it, and it is a piece of work
+            st.session_state.pop(session_key(option.name), None)
 
 
 def _show_in_sight() -> None:
@@ -136,6 +139,14 @@ def _show_in_sight() -> None:
     if carried.get("init"):
         text = _("Starts from the weights of {init}; a preset starts afresh.").format(init=f"`{carried['init']}`")
         st.caption(text + " " + _("On a data set with other classes the last layer begins afresh."))
+    _show_layers()
+
+
+def _show_layers() -> None:
+    """The table of layers, where the model is one's own."""
+    for option in SETTINGS["model"].options(st.session_state[session_key("model")]):
+        if isinstance(option.kind, LayerText):
+            builder.show_builder(option, session_key(option.name), st.session_state[session_key("dataset")])
 
 
 def _show_dataset_note(name: str) -> None:

@@ -1,6 +1,7 @@
 // A table of layers. What is typed lives here; the page answers each edit with figures, and the cursor stays.
 
-const PAUSE = 200; // milliseconds without a key before an edit is reported
+const PAUSE = 150; // milliseconds without a key before an edit is reported
+const FIGURES = ["shape", "parameters", "multiply_adds", "field", "memory"];
 
 const make = (tag, more = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), more);
@@ -38,8 +39,8 @@ class LayerTable {
 
   build(focus = null) {
     const { words } = this.data;
-    const heads = ["", words.layer, words.settings, words.shape, words.parameters, words.multiply_adds, words.field, words.memory, ""];
-    const head = make("thead", {}, make("tr", {}, ...heads.map((text, i) => make("th", { textContent: text, className: i > 2 && i < 8 ? "figure" : "", scope: "col" }))));
+    const heads = ["", words.layer, ...FIGURES.map((name) => words[name]), ""];
+    const head = make("thead", {}, make("tr", {}, ...heads.map((text, i) => make("th", { textContent: text, className: i > 1 ? "figure" : "", scope: "col" }))));
     this.body = make("tbody", {}, ...this.rows.flatMap((row, i) => this.line(row, i)));
     this.tail = make("tbody", { className: "tail" });
     this.table = make("table", {}, head, this.body, this.tail);
@@ -72,16 +73,25 @@ class LayerTable {
       button("down", "↓", i === last, () => this.swap(i, i + 1)),
       button("insert", "+", full, () => this.insert(i + 1, "conv")),
       button("remove", "✕", false, () => this.remove(i)));
-    row.cells = Object.fromEntries(["shape", "parameters", "multiply_adds", "field", "memory"].map((name) => {
-      const cell = make("td", { className: "figure" });
-      cell.dataset.label = words[name];
-      return [name, cell];
-    }));
-    row.problem = make("td", { colSpan: 9, className: "problem", role: "alert" });
+    row.cells = FIGURES.map((name) => this.cell(name));
+    row.problem = make("td", { className: "problem", role: "alert" });
     row.problemLine = make("tr", { className: "problem-line", hidden: true }, row.problem);
     row.line = make("tr", { className: "row" }, make("td", { className: "number", textContent: i + 1 }), make("td", { className: "what" }, select),
-      make("td", { className: "how" }, settings), ...Object.values(row.cells), make("td", { className: "acts" }, buttons));
+      make("td", { className: "how" }, settings), ...row.cells, make("td", { className: "acts" }, buttons));
     return [row.line, row.problemLine];
+  }
+
+  cell(name) {
+    const cell = make("td", { className: "figure" });
+    cell.dataset.label = this.data.words[name];
+    return cell;
+  }
+
+  fillCells(cells, figures) {
+    cells.forEach((cell, i) => {
+      cell.textContent = figures?.[FIGURES[i]] ?? "";
+      cell.classList.toggle("none", cell.textContent === "–");
+    });
   }
 
   field(row, i, option) {
@@ -154,31 +164,28 @@ class LayerTable {
     const { added, total, words } = this.data;
     this.rows.forEach((row, i) => {
       const { figures = null, problem = "", change = null, filled = {} } = row.answer ?? {};
-      for (const [name, cell] of Object.entries(row.cells)) cell.textContent = figures?.[name] ?? "";
+      this.fillCells(row.cells, figures);
       row.line.classList.toggle("wrong", Boolean(problem));
       for (const input of row.line.querySelectorAll("[data-name]")) {
         const own = filled[input.dataset.name];
+        input.classList.toggle("off", change?.action === "set" && change.name === input.dataset.name);
         if (input.tagName === "INPUT") input.placeholder = own ?? "";
         else input.options[0].text = own === undefined ? words.auto : `${words.auto}: ${own ? words.yes : words.no}`;
       }
       this.showProblem(row.problem, row.problemLine, problem, change, i);
     });
-    const lines = added.map(({ title, figures, problem }) => {
-      const cells = ["shape", "parameters", "multiply_adds", "field", "memory"].map((name) => {
-        const cell = make("td", { className: "figure", textContent: figures?.[name] ?? "" });
-        cell.dataset.label = words[name];
-        return cell;
-      });
-      const line = make("tr", { className: problem ? "row added wrong" : "row added" }, make("td", { className: "number" }), make("td", { colSpan: 2, className: "what", textContent: title }), ...cells, make("td"));
-      return problem ? [line, make("tr", { className: "problem-line" }, make("td", { colSpan: 9, className: "problem", textContent: problem }))] : [line];
-    }).flat();
-    const sums = ["", "parameters", "multiply_adds", "", "memory"].map((name) => {
-      const cell = make("td", { className: "figure", textContent: total?.[name] ?? "" });
-      if (name) cell.dataset.label = words[name];
-      return cell;
+    const lines = added.flatMap(({ title, figures, problem }) => {
+      const line = this.sumLine(problem ? "added wide wrong" : "added", title, problem ? null : figures);
+      return problem ? [line, make("tr", { className: "problem-line" }, make("td", { className: "problem", textContent: problem }))] : [line];
     });
-    const sum = make("tr", { className: "row total" }, make("td", { className: "number" }), make("td", { colSpan: 2, className: "what", textContent: words.total }), ...sums, make("td"));
-    this.tail.replaceChildren(...lines, ...(total ? [sum] : []));
+    this.tail.replaceChildren(...lines, ...(total ? [this.sumLine("total", words.total, total)] : []));
+  }
+
+  // A line that cannot be edited: what is added, and the sums.
+  sumLine(name, title, figures) {
+    const cells = figures ? FIGURES.map((figure) => this.cell(figure)) : [];
+    this.fillCells(cells, figures);
+    return make("tr", { className: `row ${name}` }, make("td", { className: "number" }), make("td", { className: "what", textContent: title }), ...cells, make("td", { className: "acts" }));
   }
 
   showProblem(cell, line, problem, change, i) {
