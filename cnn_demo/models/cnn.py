@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -109,18 +110,19 @@ def tiny_cnn(
     if size < 7:
         raise ValueError(f"size = {size}: it is halved three times, so images need at least 7 × 7 pixels")
     bias, last = normalization == "none", (size + 1) // 2 // 4
-    return nn.Sequential(
-        nn.Conv2d(channels, width, kernel_size=5, stride=2, padding=2, bias=bias),  # (N, C, 28, 28) -> (N, 16, 14, 14)
-        create_normalization(normalization, width),
-        create_activation(activation),
-        nn.Conv2d(width, 2 * width, kernel_size=3, padding=1, bias=bias),  # -> (N, 32, 14, 14)
-        create_normalization(normalization, 2 * width),
-        create_activation(activation),
-        nn.MaxPool2d(2),  # -> (N, 32, 7, 7)
-        nn.Conv2d(2 * width, 4 * width, kernel_size=3, padding=1, bias=bias),  # -> (N, 64, 7, 7)
-        create_normalization(normalization, 4 * width),
-        create_activation(activation),
-        nn.MaxPool2d(2),  # -> (N, 64, 3, 3)
-        nn.Flatten(),  # -> (N, 576)
-        nn.Linear(4 * width * last**2, classes),
+    layers = OrderedDict(
+        conv1=nn.Conv2d(channels, width, kernel_size=5, stride=2, padding=2, bias=bias),  # -> (N, 16, 14, 14)
+        norm1=create_normalization(normalization, width),
+        act1=create_activation(activation),
+        conv2=nn.Conv2d(width, 2 * width, kernel_size=3, padding=1, bias=bias),  # -> (N, 32, 14, 14)
+        norm2=create_normalization(normalization, 2 * width),
+        act2=create_activation(activation),
+        pool2=nn.MaxPool2d(2),  # -> (N, 32, 7, 7)
+        conv3=nn.Conv2d(2 * width, 4 * width, kernel_size=3, padding=1, bias=bias),  # -> (N, 64, 7, 7)
+        norm3=create_normalization(normalization, 4 * width),
+        act3=create_activation(activation),
+        pool3=nn.MaxPool2d(2),  # -> (N, 64, 3, 3)
+        flatten=nn.Flatten(),  # -> (N, 576)
+        fc=nn.Linear(4 * width * last**2, classes),  # -> (N, classes)
     )
+    return nn.Sequential(layers)
