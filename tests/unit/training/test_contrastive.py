@@ -55,6 +55,34 @@ def test_several_images_of_a_class_and_several_wordings_are_all_right(objective:
     assert int(correct) == int((values.mean(2).argmax(1) == labels).sum())
 
 
+def test_mixed_images_aim_at_the_captions_of_both_and_count_for_each_by_their_share(objective: Contrastive) -> None:
+    values = similarities(12, w=2)
+    first, second = torch.arange(12) % 3, (torch.arange(12) // 3) % 4 + 3
+    targets = 0.75 * objective.make_targets(first) + 0.25 * objective.make_targets(second)  # MixUp
+    loss, correct = objective(Similarities(values, ALL), targets)
+    flat = values.flatten(1)  # (12, 20)
+    wanted = torch.repeat_interleave(targets, 2, dim=1) / 2
+    there = wanted.sum(0) > 0
+    to_captions = F.kl_div(flat.log_softmax(1), wanted, reduction="batchmean")
+    share = (wanted / wanted.sum(0)).T[there]  # (captions, 12)
+    to_images = F.kl_div(flat.T[there].log_softmax(1), share, reduction="batchmean")
+    torch.testing.assert_close(loss, (to_captions + to_images) / 2)
+    assert int(correct) == int((values.mean(2).argmax(1) == first).sum())
+
+
+def test_what_label_smoothing_gives_to_all_classes_makes_no_image_of_a_caption(objective: Contrastive) -> None:
+    values, labels = similarities(6, w=1), torch.arange(6) % 3
+    smooth, plain = (a * objective.make_targets(labels) + (1 - a) / 10 for a in (0.9, 1.0))
+    square = values[:, :, 0]
+    there = [0, 1, 2]
+    share = F.one_hot(labels, 10).float().T[there] / 2
+    to_images = F.kl_div(square.T[there].log_softmax(1), share, reduction="batchmean")
+    for targets in (smooth, plain):
+        loss, _ = objective(Similarities(values, ALL), targets)
+        to_captions = F.kl_div(square.log_softmax(1), targets, reduction="batchmean")
+        torch.testing.assert_close(loss, (to_captions + to_images) / 2)
+
+
 def test_nothing_is_lost_where_all_that_belongs_together_is_alike_and_far_from_the_rest(objective: Contrastive) -> None:
     labels = torch.tensor([1, 1, 4, 8, 8, 8])
     values = torch.where(F.one_hot(labels, 10)[:, :, None] > 0, 60.0, -60.0).expand(-1, -1, 3)
