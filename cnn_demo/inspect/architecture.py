@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from cnn_demo.inspect import ops
 from cnn_demo.inspect.capture import Node, capture
 from cnn_demo.inspect.receptive import ReceptiveField, receptive_fields
+from cnn_demo.inspect.tokens import TokenGrid, find_token_grids
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,14 @@ class Layer:
         kind: one of :data:`cnn_demo.inspect.ops.KINDS`.
         op: the PyTorch function.
         inputs: names of the layers it reads.
-        shape: its output without the batch dimension: ``(C, H, W)`` or ``(features,)``.
+        shape: its output without the batch dimension: ``(C, H, W)``, ``(features,)``, or ``(T, D)`` for tokens.
         parameters: learned values it uses, frozen or not; a module that runs twice counts at its first use only.
-        multiply_adds: multiplications of a convolution or linear layer for one image, each with its addition; 0 for
-            all other kinds, as is usual.
+        multiply_adds: multiplications of a convolution, linear layer or matrix product for one image, each with its
+            addition; 0 for all other kinds, as is usual.
         field: its receptive field in the input.
         memory: bytes of its output for one image.
         kernel: its own window, (height, width), of a convolution or pooling, else None.
+        tokens: how its tokens lie in the image, where it has such.
     """
 
     name: str
@@ -42,16 +44,22 @@ class Layer:
     field: ReceptiveField
     memory: int
     kernel: tuple[int, int] | None
+    tokens: TokenGrid | None = None
+
+    @property
+    def map_shape(self) -> tuple[int, ...]:
+        """As it is drawn: ``(C, H, W)``, also for tokens with places, or ``(features,)``; other shapes are not."""
+        return self.shape if self.tokens is None else self.tokens.map_shape
 
     @property
     def channels(self) -> int:
         """C of ``(C, H, W)``, or the number of features."""
-        return self.shape[0] if self.shape else 1
+        return self.map_shape[0] if self.shape else 1
 
     @property
     def spatial(self) -> bool:
-        """Whether its output is a stack of maps ``(C, H, W)``."""
-        return len(self.shape) == 3
+        """Whether it is drawn as a stack of maps ``(C, H, W)``."""
+        return len(self.map_shape) == 3
 
 
 def layers(model: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
@@ -75,6 +83,7 @@ def describe(nodes: Mapping[str, Node], element_size: int = 4) -> list[Layer]:
         element_size: bytes of one activation.
     """
     fields = receptive_fields(nodes)
+    tokens = find_token_grids(nodes)
     counted: set[int] = set()
     found = []
     for name, node in nodes.items():
@@ -89,10 +98,11 @@ def describe(nodes: Mapping[str, Node], element_size: int = 4) -> list[Layer]:
                 inputs=node.inputs,
                 shape=node.shape[1:],
                 parameters=sum(t.numel() for t in used),
-                multiply_adds=_multiply_adds(node, values),
+                multiply_adds=_multiply_adds(nodes, node, values),
                 field=fields[name],
                 memory=values * element_size,
                 kernel=_kernel(node),
+                tokens=tokens.get(name),
             )
         )
     return found
@@ -121,12 +131,14 @@ def _tensors(settings: Mapping[str, object]) -> list[Tensor]:
     return [value for value in settings.values() if isinstance(value, Tensor)]
 
 
-def _multiply_adds(node: Node, values: int) -> int:
+def _multiply_adds(nodes: Mapping[str, Node], node: Node, values: int) -> int:
     weight = node.settings.get("weight")
     if node.op == "conv2d" and isinstance(weight, Tensor):
         return values * math.prod(weight.shape[1:])  # (O, I / groups, kh, kw): one product per weight of a unit
     if node.op == "linear" and isinstance(weight, Tensor):
         return values * weight.shape[1]
+    if node.op == "matmul":
+        return values * nodes[node.inputs[0]].shape[-1]
     return 0
 
 

@@ -212,6 +212,8 @@ class _Recorder(TorchFunctionMode):
             for key, value in ops.arguments(op, args, kwargs).items()
             if key not in ("tensors", "inplace", "_stacklevel") and not self._sources((value,))
         }
+        if output.dim() == 4 and (op == "matmul" or (op == "softmax" and output.shape[-1] == output.shape[-2])):
+            kind = "attention"  # (N, heads, T, d), or the weight of each token for each, (N, heads, T, T)
         if op == "mean" and not _over_space(settings.get("dim"), len(self.maps.nodes[sources[0]].shape)):
             kind = "other"
         apply = None

@@ -12,6 +12,7 @@ KINDS: tuple[str, ...] = (
     "activation",
     "pool",
     "linear",
+    "attention",
     "add",
     "product",
     "concat",
@@ -31,7 +32,7 @@ _BY_KIND = {
     "product": "mul",
     "concat": "cat concat",
     "dropout": "dropout dropout2d alpha_dropout feature_alpha_dropout feature_dropout",
-    "reshape": "flatten view reshape squeeze unsqueeze permute transpose movedim unflatten view_as chunk split",
+    "reshape": "flatten view reshape squeeze unsqueeze permute transpose movedim unflatten view_as chunk split getitem",
 }
 KIND_OF: dict[str, str] = {op: kind for kind, names in _BY_KIND.items() for op in names.split()}
 
@@ -55,6 +56,7 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "adaptive_avg_pool2d": ("input", "output_size"),
     "adaptive_max_pool2d": ("input", "output_size", "return_indices"),
     "normalize": ("input", "p", "dim", "eps"),
+    "matmul": ("input", "other"),
     "add": ("input", "other"),
     "mul": ("input", "other"),
     "mean": ("input", "dim", "keepdim"),

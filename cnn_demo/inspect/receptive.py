@@ -16,6 +16,7 @@ import numpy as np
 
 from cnn_demo.inspect import ops
 from cnn_demo.inspect.capture import Node
+from cnn_demo.inspect.tokens import find_token_grids
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class Axis:
         if not len(both):  # nobody sees a pixel: all of it is padding
             return cls(np.zeros((1, 2), dtype=np.int64))
         return cls(np.array([[both[:, 0].min(), both[:, 1].max()]]))
+
+    def repeated(self, count: int) -> Axis:
+        """From one unit to ``count`` units that see the same."""
+        return Axis(np.repeat(self.bounds[:1], count, 0))
 
     def windows(self, kernel: int, stride: int, padding: int, dilation: int, count: int) -> Axis:
         """After a convolution or pooling along this axis with ``count`` output units."""
@@ -154,14 +159,22 @@ def receptive_fields(nodes: Mapping[str, Node]) -> dict[str, ReceptiveField]:
 
     Returns:
         By node name, in the order of execution. Operations that mix positions freely (flattening, linear layers,
-        attention, anything unknown) see the union of all that their inputs see.
+        attention, anything unknown) see the union of all that their inputs see. Tokens that lie in a grid have the
+        fields of a map; what is in front of them (a class token) is not counted.
     """
     fields: dict[str, ReceptiveField] = {}
+    tokens = find_token_grids(nodes)
     for name, node in nodes.items():
         if node.kind == ops.INPUT:
             fields[name] = ReceptiveField(Axis.pixels(node.shape[-2]), Axis.pixels(node.shape[-1]))
             continue
         sources = [fields[source] for source in node.inputs]
+        if name in tokens:
+            everything = _mixed(node, sources)
+            h, w = tokens[name].rows, tokens[name].cols
+            spread = ReceptiveField(everything.rows.repeated(h), everything.cols.repeated(w))
+            fields[name] = spread if node.op == "matmul" else _same(node, sources)
+            continue
         rule = _RULES.get(node.op)
         if len(node.shape) != 4 or any(len(nodes[source].shape) != 4 for source in node.inputs):
             rule = None
@@ -186,7 +199,7 @@ def _mixed(node: Node, sources: list[ReceptiveField]) -> ReceptiveField:
     if len(node.shape) != 4:
         return ReceptiveField(rows, cols)
     h, w = node.shape[-2:]
-    return ReceptiveField(Axis(np.repeat(rows.bounds, h, 0)), Axis(np.repeat(cols.bounds, w, 0)))
+    return ReceptiveField(rows.repeated(h), cols.repeated(w))
 
 
 def _windows(node: Node, sources: list[ReceptiveField]) -> ReceptiveField:

@@ -54,8 +54,10 @@ class Scene:
         raise KeyError(f"no layer named {name!r}; there are: {', '.join(layer.name for layer in self.layers)}")
 
     def values(self, name: str) -> np.ndarray:
-        """Activations of a layer, ``(C, H, W)`` float32; features count as maps of one unit."""
-        found = self.maps[name][0].numpy()
+        """Activations of a layer, ``(C, H, W)`` float32; features are maps of one unit, tokens lie in their grid."""
+        found, tokens = self.maps[name][0].numpy(), self.layer(name).tokens
+        if tokens is not None:
+            return tokens.to_maps(found)
         return found.reshape(*found.shape, 1, 1) if found.ndim == 1 else found
 
     def means(self, name: str) -> np.ndarray:
@@ -117,13 +119,13 @@ def _next_with_same_channels(scene: Scene, name: str) -> str | None:
 
 
 def is_drawable(layer: Layer) -> bool:
-    """Whether a layer can be shown as tiles: maps, or features as maps of one unit."""
-    return len(layer.shape) in (1, 3)
+    """Whether a layer can be shown as tiles: maps, tokens in a grid, or features as maps of one unit."""
+    return len(layer.map_shape) in (1, 3)
 
 
 def choose_colors(layer: Layer) -> Colors:
     """Sequential for what an activation or a pooling made, and for pixels; diverging for what has two signs."""
-    return "sequential" if layer.kind in ("input", "activation", "pool") else "diverging"
+    return "sequential" if layer.kind in ("input", "activation", "pool") or layer.op == "softmax" else "diverging"
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class ViewOptions:
     """What a page wants to see of a scene.
 
     Attributes:
-        kinds: kinds of layers that are shown as tiles; linear layers always are.
+        kinds: kinds of layers that are shown as tiles; linear layers of features always are.
         scale: one color scale a layer or a channel.
         orders: channel numbers by layer in the order in which they are shown; by number where a layer is missing.
         dead: channels by layer that answer to nothing.
@@ -144,8 +146,11 @@ class ViewOptions:
 
     def shown_layers(self, scene: Scene) -> list[Layer]:
         """The layers that are shown, in the order of execution."""
-        kinds = (*self.kinds, "linear")
-        return [layer for layer in scene.layers if layer.kind in kinds and is_drawable(layer)]
+        return [
+            layer
+            for layer in scene.layers
+            if is_drawable(layer) and (layer.kind in self.kinds or (layer.kind == "linear" and not layer.spatial))
+        ]
 
 
 def pack_scene(scene: Scene, options: ViewOptions, **more: Any) -> bytes:
@@ -222,7 +227,9 @@ def _describe_layer(layer: Layer) -> dict[str, Any]:
         "kind": layer.kind,
         "op": layer.op,
         "inputs": layer.inputs,
-        "shape": layer.shape,
+        "shape": layer.map_shape,
+        "output": layer.shape,
+        "tokens": layer.tokens is not None,
         "parameters": layer.parameters,
         "multiply_adds": layer.multiply_adds,
         "memory": layer.memory,

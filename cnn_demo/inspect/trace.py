@@ -31,6 +31,7 @@ from cnn_demo.inspect.steps import (
     Step,
     Trace,
 )
+from cnn_demo.inspect.token_arithmetic import trace_attention, trace_product
 
 
 def trace(model: nn.Module, image: Tensor, layer: str, channel: int, y: int = 0, x: int = 0, *, top: int = 12) -> Trace:
@@ -68,10 +69,13 @@ def trace_unit(maps: Captured, layer: str, channel: int, y: int = 0, x: int = 0,
     return Trace(layer, channel, y, x, tuple(steps))
 
 
+_NORMS = ("batch_norm", "group_norm", "layer_norm")
+
+
 def _single(node: Node) -> bool:
     """Whether every output unit is a function of the same unit of one input."""
     kind = node.kind in ("activation", "norm", "dropout") and not node.op.endswith("softmax")
-    return kind and len(node.inputs) == 1 and (node.kind != "norm" or node.op in ("batch_norm", "group_norm"))
+    return kind and len(node.inputs) == 1 and (node.kind != "norm" or node.op in _NORMS)
 
 
 def chain_of(nodes: Mapping[str, Node], layer: str) -> list[str]:
@@ -99,8 +103,13 @@ def _step(maps: Captured, node: Node, unit: tuple[int, ...], top: int) -> Step:
     base: dict[str, Any] = {"layer": node.name, "op": node.op, "captured": captured}
     if node.op == "conv2d":
         return _conv(maps, node, unit, base)
-    if node.op == "linear" and len(node.shape) == 2:
-        return _linear(maps, node, unit[0], base, top)
+    if node.op == "linear":
+        return _linear(maps, node, unit, base, top)
+    if node.kind == "attention":
+        if node.op == "softmax":
+            return trace_attention(maps, node, unit, base, top)
+        if len(node.inputs) == 2:
+            return trace_product(maps, node, unit, base, top)
     if node.kind == "pool" and len(maps.nodes[node.inputs[0]].shape) == 4:
         return _pool(maps, node, unit, base)
     if node.kind == "norm" and _single(node):
@@ -191,6 +200,10 @@ def _pool(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any
 def _norm(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any]) -> NormStep:
     settings, channel = node.settings, unit[0]
     source = _numbers(maps, node.inputs[0])
+    if node.op == "layer_norm":  # over the last dimensions, each number with a weight of its own
+        inner = unit[-len(settings["normalized_shape"]) :]
+        token = source[unit[: -len(inner)]]
+        return _normalized(node, float(source[unit]), float(token.mean()), float(token.var()), inner, base)
     if node.op == "group_norm":
         size = source.shape[0] // int(settings["num_groups"])
         group = source[channel // size * size :][:size]
@@ -200,8 +213,15 @@ def _norm(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any
     else:  # no running statistics: those of the batch
         batch = maps[node.inputs[0]].detach().cpu().double().numpy()[:, channel]
         mean, variance = float(batch.mean()), float(batch.var())
-    eps, before = float(settings.get("eps", 1e-5)), float(source[unit])
-    weight, bias = _at(settings.get("weight"), channel, 1.0), _at(settings.get("bias"), channel, 0.0)
+    return _normalized(node, float(source[unit]), mean, variance, (channel,), base)
+
+
+def _normalized(
+    node: Node, before: float, mean: float, variance: float, place: tuple[int, ...], base: dict[str, Any]
+) -> NormStep:
+    """Mean and variance taken out, weight and bias of a place put in."""
+    eps = float(node.settings.get("eps", 1e-5))
+    weight, bias = _at(node.settings.get("weight"), place, 1.0), _at(node.settings.get("bias"), place, 0.0)
     value = (before - mean) / math.sqrt(variance + eps) * weight + bias
     return NormStep(**base, value=value, input=before, mean=mean, variance=variance, eps=eps, weight=weight, bias=bias)
 
@@ -215,8 +235,9 @@ def _length(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, A
     return LengthStep(**base, value=before / length, input=before, length=length, count=len(vector))
 
 
-def _linear(maps: Captured, node: Node, channel: int, base: dict[str, Any], top: int) -> LinearStep:
-    inputs = _numbers(maps, node.inputs[0])
+def _linear(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any], top: int) -> LinearStep:
+    *before, channel = unit  # which token, where there are tokens
+    inputs = _numbers(maps, node.inputs[0])[tuple(before)]
     weights = node.settings["weight"].detach()[channel].cpu().double().numpy()
     products = inputs * weights
     order = np.argsort(-np.abs(products), kind="stable")[:top]
@@ -313,5 +334,5 @@ def _window(source: np.ndarray, top: int, left: int, kernel: tuple[int, int], di
     return window
 
 
-def _at(values: Tensor | None, channel: int, default: float) -> float:
-    return default if values is None else float(values.detach()[channel])
+def _at(values: Tensor | None, place: int | tuple[int, ...], default: float) -> float:
+    return default if values is None else float(values.detach()[place])

@@ -10,10 +10,9 @@ test holds it equal to ``torch.nn.functional.scaled_dot_product_attention``.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class Attention(nn.Module):
@@ -35,7 +34,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Tokens ``(N, T, D)`` to ``(N, T, D)``."""
         q, k, v = self._split(self.query(x)), self._split(self.key(x)), self._split(self.value(x))
-        scores = torch.matmul(q, k.transpose(-2, -1)) / math.sqrt(q.shape[-1])  # -> (N, heads, T, T)
+        scores = torch.matmul(q, k.transpose(-2, -1)) * q.shape[-1] ** -0.5  # -> (N, heads, T, T)
         weights = self.weights(scores)  # each row, one for a query, sums to 1
         mixed = torch.matmul(weights, v)  # -> (N, heads, T, d)
         return self.out(mixed.transpose(1, 2).flatten(2))  # -> (N, T, heads, d) -> (N, T, D)
@@ -85,14 +84,14 @@ class VitHybrid(nn.Module):
         if size < 4:
             raise ValueError(f"size = {size}: two strides of 2 need images of at least 4 × 4 pixels")
         width = heads * head_width  # D
-        grid = -(-size // 4)  # H / 4, rounded up by each stride
-        self.conv1 = nn.Conv2d(channels, width // 2, kernel_size=3, stride=2, padding=1)
+        grid = size // 4
+        # Kernels of an even size, so that what a token sees lies around its own 4 × 4 pixels.
+        self.conv1 = nn.Conv2d(channels, width // 2, kernel_size=4, stride=2, padding=1)
         self.bn1 = nn.BatchNorm2d(width // 2)
         self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(width // 2, width, kernel_size=3, stride=2, padding=1)
-        self.class_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.conv2 = nn.Conv2d(width // 2, width, kernel_size=4, stride=2, padding=1)
+        # The class token is nothing but its position: zeros are put in front, then what was learnt is added.
         self.positions = nn.Parameter(torch.zeros(1, 1 + grid**2, width))
-        nn.init.trunc_normal_(self.class_token, std=0.02)
         nn.init.trunc_normal_(self.positions, std=0.02)
         self.blocks = nn.Sequential(*(Block(width, heads, dropout) for _ in range(depth)))
         self.norm = nn.LayerNorm(width)
@@ -103,6 +102,6 @@ class VitHybrid(nn.Module):
         x = self.relu1(self.bn1(self.conv1(x)))  # (N, C, 28, 28) -> (N, D / 2, 14, 14)
         x = self.conv2(x)  # -> (N, D, 7, 7)
         x = x.flatten(2).transpose(1, 2)  # -> (N, D, 49) -> (N, 49, D): a token for each place
-        x = torch.cat([self.class_token.expand(len(x), -1, -1), x], 1)  # -> (N, 50, D)
+        x = F.pad(x, (0, 0, 1, 0))  # -> (N, 50, D): the class token first
         x = self.blocks(x + self.positions)
         return self.head(self.norm(x)[:, 0])  # the class token: (N, D) -> (N, classes)

@@ -73,7 +73,7 @@ def draw_layer(scene: Scene, options: ViewOptions, name: str, kind: str, code: s
     tiles = tile_maps(scene.values(name), colors=colors, scale=options.scale, order=options.orders.get(name))
     with i18n.use(code):
         title = _("{layer}: {n} maps of {height} × {width}").format(
-            layer=name, n=layer.channels, height=(*layer.shape, 1, 1)[1], width=(*layer.shape, 1, 1)[2]
+            layer=name, n=layer.channels, height=(*layer.map_shape, 1, 1)[1], width=(*layer.map_shape, 1, 1)[2]
         )
         note = "" if options.scale == "layer" else _("each channel from its own smallest to its own largest value")
         color_map = DIVERGING if colors == "diverging" else SEQUENTIAL

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXPLORER, CHANNEL = "maps:explorer", "maps:channel-panels"  # two fragments by these keys
 _KINDS, _ORDER, _SCALE, _SENT = "maps:kinds", "maps:order", "maps:scale", "maps:sent"
-_CHOICES = ("conv", "norm", "activation", "pool", "add", "product")
+_CHOICES = ("conv", "norm", "activation", "pool", "attention", "linear", "add", "product")
 _FEW_LAYERS = 14
 
 
@@ -76,9 +76,9 @@ def pinned_unit(scene: Scene) -> dict[str, Any] | None:
         return None
     layer = next((layer for layer in scene.layers if layer.name == parts[0]), None)
     channel, y, x = map(int, parts[1:])
-    if layer is None or len(layer.shape) not in (1, 3):
+    if layer is None or len(layer.map_shape) not in (1, 3):
         return None
-    sizes = (*layer.shape, 1, 1)[:3]
+    sizes = (*layer.map_shape, 1, 1)[:3]
     if any(value >= size for value, size in zip((channel, y, x), sizes, strict=True)):
         return None
     return {"layer": layer.name, "channel": channel, "y": y, "x": x}
@@ -92,12 +92,13 @@ def _keep_pin() -> None:
 def _choose_options(scene: Scene, network: LoadedModel, found: PatchIndex | None) -> ViewOptions:
     from cnn_demo.inspect.scene import ViewOptions
 
-    here = [kind for kind in _CHOICES if any(layer.kind == kind for layer in scene.layers)]
+    drawn = {layer.kind for layer in scene.layers if layer.kind != "linear" or layer.spatial}
+    here = [kind for kind in _CHOICES if kind in drawn]  # linear layers of features are always shown
     few = sum(layer.kind in here for layer in scene.layers) <= _FEW_LAYERS
     titles = explorer.kind_titles()
     orders = {"index": _("number"), "mean": _("mean activation"), "influence": _("influence on the prediction")}
     scales = {"layer": _("one a layer"), "channel": _("one a channel")}
-    st.session_state.setdefault(_KINDS, here if few else ["conv"])
+    st.session_state.setdefault(_KINDS, here if few else ["conv", "attention"])
     st.session_state[_KINDS] = [kind for kind in st.session_state[_KINDS] if kind in here] or ["conv"]
     st.session_state.setdefault(_ORDER, "index")
     st.session_state.setdefault(_SCALE, "layer")
@@ -210,7 +211,10 @@ def _show_arithmetic(network: LoadedModel, scene: Scene) -> None:
 
     pin, trace = pinned_unit(scene), None
     if pin is not None:
-        trace = trace_unit(scene.maps, **pin).plain() | {"features": not scene.layer(pin["layer"]).spatial}
+        layer = scene.layer(pin["layer"])
+        place = (pin["channel"], pin["y"], pin["x"])
+        index = place if layer.tokens is None else (*layer.tokens.index(*place), 0)[:3]
+        trace = trace_unit(scene.maps, layer.name, *index).plain() | pin | {"features": not layer.spatial}
     colors = color_table(DIVERGING).tolist()
     explorer.show_arithmetic(trace, colors, class_names(network), "maps:arithmetic", lambda: st.rerun(CHANNEL))
 

@@ -29,7 +29,7 @@ def test_one_name_for_each_operation(func: Any, expected: tuple[str, bool]) -> N
 
 
 def test_every_operation_has_one_kind() -> None:
-    assert set(ops.KIND_OF.values()) == set(ops.KINDS) - {ops.INPUT, "other"}
+    assert set(ops.KIND_OF.values()) == set(ops.KINDS) - {ops.INPUT, "attention", "other"}
     assert "relu" in ops.ELEMENTWISE
     assert not {"softmax", "conv2d", "max_pool2d"} & ops.ELEMENTWISE
 

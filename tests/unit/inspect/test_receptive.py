@@ -93,6 +93,8 @@ def test_window_equals_autograd(case: str) -> None:
         maps(x, grad=True)
         for layer in spatial[:: max(1, len(spatial) // 12)]:
             value = maps[layer.name]
+            if (grid := layer.tokens) is not None:  # (1, T, D) -> (1, D, rows, cols)
+                value = value.transpose(1, 2)[:, :, grid.extra :].unflatten(2, (grid.rows, grid.cols))
             h, w = value.shape[-2:] if value.dim() == 4 else (1, 1)
             corners = {(0, 0), (h // 2, w // 2), (h - 1, w // 3)}
             for y, x_ in corners:

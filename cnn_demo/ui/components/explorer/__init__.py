@@ -76,6 +76,7 @@ def kind_titles() -> dict[str, str]:
         "activation": _("Activation"),
         "pool": _("Pooling"),
         "linear": _("Linear layer"),
+        "attention": _("Attention"),
         "add": _("Residual sum"),
         "product": _("Product"),
         "concat": _("Concatenation"),
@@ -96,6 +97,7 @@ def list_words() -> dict[str, Any]:
         "sees_regular": _("sees {size}, stride {stride}, from {start}"),
         "sees_all": _("sees {size}"),
         "maps": _("{n} maps of {height} × {width}"),
+        "token_maps": _("{n} numbers of each of {height} × {width} tokens"),
         "features": _("{n} features"),
         "stage_label": _(
             "{layer}: {n} maps of {height} × {width}. Arrow keys move within a map, Page Up and Page Down change the "
@@ -148,6 +150,18 @@ def list_words() -> dict[str, Any]:
         "col_shifted": _("− largest"),
         "col_exp": "exp",
         "col_probability": _("Probability"),
+        "dot": _("The {n} largest of {all} products of a row of {left} with a column of {right}."),
+        "attention": _(
+            "Softmax over the scores of one token with all {all} tokens: subtract the largest ({largest}), take e to "
+            "the power of each, divide by their sum ({total}). The {n} largest weights:"
+        ),
+        "token": _("token ({y}, {x})"),
+        "class_token": _("class token"),
+        "col_token": _("Token"),
+        "col_number": _("Number"),
+        "col_query": _("Query"),
+        "col_key": _("Key"),
+        "col_score": _("Score"),
         "copied": _("Taken over unchanged from {unit}."),
         "whole_step": _("This operation is not taken apart."),
     }

@@ -42,6 +42,14 @@ const place = (y, x) => `(${y}, ${x})`;
 const joined = (terms, sign) => [make("div", { class: "num", text: terms
   .map(([layer, value]) => figure(value, 6) + (layer ? ` (${layer})` : "")).join(sign) })];
 
+const cell = (text) => make("td", { class: "num", text });
+
+const barUpTo = (limit) => (value) => make("td", { class: "bar" }, make("i", {
+  class: value < 0 ? "minus" : null, style: `width:${Math.round((Math.abs(value) / (limit || 1)) * 100)}%`,
+}));
+
+const tokenName = (words, [y, x]) => (y === undefined ? words.class_token : say(words.token, { y, x }));
+
 const RENDER = {
   ConvStep(step, words, table) {
     const order = step.sums.map((_, i) => i).sort((a, b) => Math.abs(step.sums[b]) - Math.abs(step.sums[a]));
@@ -106,14 +114,10 @@ const RENDER = {
     return [make("p", { text: say(words.copied, { unit }) })];
   },
   LinearStep(step, words) {
-    const limit = Math.max(...step.products.map(Math.abs), Math.abs(step.others), Math.abs(step.bias)) || 1;
-    const bar = (value) => make("td", { class: "bar" }, make("i", {
-      class: value < 0 ? "minus" : null, style: `width:${Math.round((Math.abs(value) / limit) * 100)}%`,
-    }));
+    const bar = barUpTo(Math.max(...step.products.map(Math.abs), Math.abs(step.others), Math.abs(step.bias)));
     const name = (k) => (step.places.length
       ? say(words.unit_short, { layer: step.maps, channel: step.places[k][0], place: place(step.places[k][1], step.places[k][2]) })
       : say(words.feature_short, { layer: step.source, n: step.index[k] }));
-    const cell = (value) => make("td", { class: "num", text: value });
     return [make("p", { text: say(words.linear, { n: step.index.length, all: step.index.length + step.count }) }),
       make("table", { class: "figures" },
         make("tr", {}, ...[words.col_input, words.col_value, words.col_weight, words.col_product, ""].map((text) => make("th", { text }))),
@@ -122,12 +126,31 @@ const RENDER = {
         make("tr", {}, make("td", { text: say(words.others, { n: step.count }) }), cell(""), cell(""), cell(figure(step.others)), bar(step.others)),
         make("tr", {}, make("td", { text: words.bias }), cell(""), cell(""), cell(figure(step.bias)), bar(step.bias)))];
   },
+  DotStep(step, words) {
+    const bar = barUpTo(Math.max(...step.products.map(Math.abs), Math.abs(step.others)));
+    const tokens = step.places.length > 0;
+    const names = tokens ? [words.col_token, words.col_weight, words.col_value] : [words.col_number, words.col_query, words.col_key];
+    return [make("p", { text: say(words.dot, { left: step.left, right: step.right, n: step.index.length, all: step.index.length + step.count }) }),
+      make("table", { class: "figures" },
+        make("tr", {}, ...[...names, words.col_product, ""].map((text) => make("th", { text }))),
+        ...step.index.map((number, k) => make("tr", {}, make("td", { text: tokens ? tokenName(words, step.places[k]) : number }),
+          cell(figure(step.lefts[k])), cell(figure(step.rights[k])), cell(figure(step.products[k])), bar(step.products[k]))),
+        make("tr", {}, make("td", { text: say(words.others, { n: step.count }) }), cell(""), cell(""), cell(figure(step.others)), bar(step.others)))];
+  },
+  AttentionStep(step, words) {
+    const name = (k) => (step.places.length ? tokenName(words, step.places[k]) : step.index[k]);
+    return [make("p", { text: say(words.attention, { n: step.index.length, all: step.index.length + step.count, largest: figure(step.largest), total: figure(step.total, 6) }) }),
+      make("table", { class: "figures" },
+        make("tr", {}, ...[words.col_token, words.col_score, words.col_shifted, words.col_exp, words.col_weight, ""].map((text) => make("th", { text }))),
+        ...step.index.map((number, k) => make("tr", { class: number === step.chosen ? "chosen" : null }, make("td", { text: name(k) }),
+          cell(figure(step.scores[k])), cell(figure(step.scores[k] - step.largest)), cell(figure(step.exponentials[k])),
+          cell(`${(step.weights[k] * 100).toFixed(2)} %`), barUpTo(1)(step.weights[k]))))];
+  },
   SoftmaxStep(step, words, table, classes, chosen) {
     const order = step.logits.map((_, i) => i);
     const many = order.length > 20;
     if (many) order.sort((a, b) => step.logits[b] - step.logits[a]);
     const rows = many ? [...new Set([...order.slice(0, 8), chosen])] : order;
-    const cell = (value) => make("td", { class: "num", text: value });
     return [make("p", { text: say(words.softmax, { largest: figure(step.largest), total: figure(step.total, 6) }) }),
       make("table", { class: "figures" },
         make("tr", {}, ...[words.col_class, words.col_logit, words.col_shifted, words.col_exp, words.col_probability, ""].map((text) => make("th", { text }))),

@@ -49,6 +49,12 @@ function reading(scene, layer, channel, y, x) {
       top: y * layer.stride[0] - layer.padding[0], left: x * layer.stride[1] - layer.padding[1],
     };
   }
+  if (layer.kind === "attention") { // a weight is a share of its row of scores; products read two layers
+    const [, , width] = extent(source);
+    return layer.op === "softmax" ? { source, first: channel, count: 1, kernel: [1, width], dilation: [1, 1], top: y, left: 0 } : null;
+  }
+  if (layer.tokens && source.tokens && (layer.kind === "linear" || layer.op === "layer_norm")) // all numbers of its token
+    return { source, first: 0, count: source.shape[0], kernel: [1, 1], dilation: [1, 1], top: y, left: x };
   if (layer.kind === "pool") {
     const [, height, width] = extent(source);
     return { source, first: channel, count: 1, kernel: [height, width], dilation: [1, 1], top: 0, left: 0 };

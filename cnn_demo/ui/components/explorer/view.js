@@ -1,6 +1,6 @@
 // The explorer: ribbon, input, layers. One instance a mounted component. The server answers a click (arithmetic.js).
 
-const KINDS = ["input", "conv", "norm", "activation", "pool", "linear", "add"];
+const KINDS = ["input", "conv", "norm", "activation", "pool", "linear", "attention", "add"];
 const CURSOR = "#f59e0b", READ = "#fde047";
 
 class Explorer {
@@ -63,7 +63,7 @@ class Explorer {
       const sees = field.stride && field.start
         ? say(words.sees_regular, { size: field.size.join(" × "), stride: field.stride[0], start: figure(field.start[0]) })
         : say(words.sees_all, { size: field.size.join(" × ") });
-      const lines = [layer.shape.join(" × "), layer.parameters ? say(words.parameters, { n: layer.parameters.toLocaleString("en") }) : "",
+      const lines = [layer.output.join(" × "), layer.parameters ? say(words.parameters, { n: layer.parameters.toLocaleString("en") }) : "",
         layer.multiply_adds ? say(words.multiply_adds, { n: short(layer.multiply_adds) }) : "", sees, storage(layer.memory)];
       return make("button", {
         class: `k-${kind}${scene.shown.includes(layer.name) ? "" : " hidden"}`, "data-layer": layer.name, type: "button",
@@ -98,7 +98,7 @@ class Explorer {
       if (layer.dead.length) notes.push(make("span", { text: say(words.dead, { n: layer.dead.length }) }));
       const silent = layer.silent.filter((c) => !layer.dead.includes(c)).length;
       if (silent) notes.push(make("span", { text: say(words.silent, { n: silent }) }));
-      const size = layer.shape.length === 3 ? say(words.maps, { n: count, height, width }) : say(words.features, { n: count });
+      const size = layer.shape.length === 3 ? say(layer.tokens ? words.token_maps : words.maps, { n: count, height, width }) : say(words.features, { n: count });
       return make("section", { class: "layer", "data-layer": name },
         make("h4", {}, `${name} `, make("small", { text: `${words.kinds[layer.kind] ?? layer.op} · ${size}` })),
         make("div", { class: "about" }, ...notes), stage.element);
