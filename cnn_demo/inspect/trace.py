@@ -125,6 +125,8 @@ def _step(maps: Captured, node: Node, unit: tuple[int, ...], top: int) -> Step:
     if node.kind == "product":
         terms = _terms(maps, node, unit)
         return ProductStep(**base, value=math.prod(value for _, value in terms), terms=terms)
+    if node.op == "pad" and node.settings.get("mode", "constant") == "constant":
+        return _pad(maps, node, unit, base)
     if (place := _origin(maps, node, unit)) is not None:
         source, where = place
         return CopyStep(**base, value=float(_numbers(maps, source)[where]), source=source, unit=where)
@@ -195,6 +197,18 @@ def _pool(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any
         winner=winner,
         divisor=divisor,
     )
+
+
+def _pad(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any]) -> Step:
+    before = [0] * len(unit)
+    for i, count in enumerate(node.settings["pad"][::2]):  # from the last dimension on
+        before[-1 - i] = count
+    (source,) = node.inputs
+    where = tuple(i - count for i, count in zip(unit, before, strict=True))
+    if all(0 <= i < n for i, n in zip(where, maps.nodes[source].shape[1:], strict=True)):
+        return CopyStep(**base, value=float(_numbers(maps, source)[where]), source=source, unit=where)
+    constant = float(node.settings.get("value") or 0)
+    return AddStep(**base, value=constant, terms=(("", constant),))
 
 
 def _norm(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any]) -> NormStep:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnn_demo.inspect.steps import AddStep, LinearStep, NormStep
+from cnn_demo.inspect.steps import AddStep, CopyStep, LinearStep, NormStep
 from cnn_demo.inspect.token_arithmetic import AttentionStep, DotStep
 from cnn_demo.inspect.trace import trace
 from cnn_demo.models.vit_hybrid import VitHybrid
@@ -89,3 +89,12 @@ def test_a_linear_layer_reads_one_token(case: tuple[VitHybrid, Tensor, Tensor]) 
     wanted = F.linear(x, w["blocks.0.attention.key.weight"], w["blocks.0.attention.key.bias"])
     assert step.value == pytest.approx(float(wanted[0, 11, 40]), abs=1e-12)
     assert step.inputs.tolist() == pytest.approx(x[0, 11, list(step.index)].tolist())
+
+
+def test_padding_copies_or_is_a_constant(case: tuple[VitHybrid, Tensor, Tensor]) -> None:
+    model, image, _tokens = case
+    inside, outside = trace(model, image, "pad", 4, 9).step, trace(model, image, "pad", 0, 9).step
+    assert isinstance(inside, CopyStep)
+    assert (inside.source, inside.unit) == ("transpose", (3, 9))
+    assert isinstance(outside, AddStep)
+    assert outside.terms == (("", 0.0),)
