@@ -76,7 +76,7 @@ def trace_product(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[
         top: how many contributions are listed one by one.
     """
     left, right = (maps[name][0].detach().cpu().double().numpy() for name in node.inputs)
-    lefts, rights = left[(*unit[:-2], unit[-2])], right[(*unit[:-2], slice(None), unit[-1])]  # (K,) and (K,)
+    lefts, rights = left[unit[:-1]], right[unit[:-2]][:, unit[-1]]  # (K,) and (K,)
     products = lefts * rights
     order = np.argsort(-np.abs(products), kind="stable")[:top]
     grid = find_token_grids(maps.nodes).get(node.inputs[1])

@@ -289,7 +289,7 @@ def _terms(maps: Captured, node: Node, unit: tuple[int, ...]) -> tuple[tuple[str
     values += [("", node.settings[key]) for key in ("input", "other") if key in node.settings]
     found = []
     for name, value in values:
-        numbers = value.detach().cpu() if isinstance(value, Tensor) else torch.tensor(float(value))
+        numbers = value.detach().cpu() if isinstance(value, Tensor) else torch.tensor(float(value), dtype=torch.float64)
         found.append((name, float(torch.broadcast_to(numbers, node.shape)[0][unit])))
     return tuple(found)
 
