@@ -1,4 +1,4 @@
-"""The command line: ``python -m cnn_demo train | evaluate | predict | runs | models | data | devices``.
+"""The command line: ``python -m cnn_demo train | lr-find | evaluate | predict | runs | models | data | devices``.
 
 Every command prints for people; with ``--json`` the last line of standard output is one JSON object. Progress and
 messages go to standard
@@ -12,11 +12,12 @@ import os
 import sys
 
 from cnn_demo import __version__
-from cnn_demo.cli import data, devices, evaluate, models, predict, runs, train
+from cnn_demo.cli import data, devices, evaluate, lr_find, models, predict, runs, train
 from cnn_demo.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, complain
 
 COMMANDS = {
     "train": train,
+    "lr-find": lr_find,
     "evaluate": evaluate,
     "predict": predict,
     "runs": runs,

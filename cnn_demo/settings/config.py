@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnn_demo.locales import N_
-from cnn_demo.settings.description import Choice, Flag, Kind, Real, Setting, Text, Whole
+from cnn_demo.settings.description import Choice, FirstWeights, Flag, Kind, Real, Setting, Text, Whole
 from cnn_demo.settings.errors import ConfigError as ConfigError
-from cnn_demo.settings.reference import BadReference, ModelRef
 
 COLLECTION_NAME = re.compile(r"[a-z0-9]{8,32}")
 # A run keeps the rules that it was started with.
@@ -24,20 +23,6 @@ COLLECTION_NAME = re.compile(r"[a-z0-9]{8,32}")
 # 2: weight decay acts on every parameter.
 # 3: weight decay leaves biases and the scales of normalization alone.
 VERSION = 3
-
-
-@dataclass(frozen=True, slots=True)
-class FirstWeights(Kind):
-    """Nothing, or a reference to a network that training can start from."""
-
-    def accepts(self, value: object) -> bool:
-        try:
-            return value == "" or (isinstance(value, str) and ModelRef.parse(value).kind in ("shipped", "run"))
-        except BadReference:
-            return False
-
-    def expected(self) -> tuple[str, dict[str, Any]]:
-        return N_("empty, shipped, or a run as RUN, RUN@STEP or RUN@best"), {}
 
 
 def describe(default: Any, kind: Kind, title: str, **more: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from cnn_demo.locales import N_
 from cnn_demo.settings.errors import HIDDEN, ConfigError
+from cnn_demo.settings.reference import BadReference, ModelRef
 from cnn_demo.settings.registry import Entry, Registry
 
 # Who owns a setting. A remark is for people and no part of the computation.
@@ -158,6 +159,20 @@ class Text(Kind):
 
     def expected(self) -> tuple[str, dict[str, Any]]:
         return self.wanted, {}
+
+
+@dataclass(frozen=True, slots=True)
+class FirstWeights(Kind):
+    """Nothing, or a reference to a network that training can start from."""
+
+    def accepts(self, value: object) -> bool:
+        try:
+            return value == "" or (isinstance(value, str) and ModelRef.parse(value).kind in ("shipped", "run"))
+        except BadReference:
+            return False
+
+    def expected(self) -> tuple[str, dict[str, Any]]:
+        return N_("empty, shipped, or a run as RUN, RUN@STEP or RUN@best"), {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,23 @@ def read_flags(args: argparse.Namespace) -> TrainConfig:
     return TrainConfig.from_values({**changes, **{name: getattr(args, name) for name in given}})
 
 
+def write_flags(config: TrainConfig) -> list[str]:
+    """The command line that means a config: the flags of what is not at its default; secrets and remarks are left out.
+
+    The opposite of :func:`read_flags`.
+    """
+    values, flags = config.values(), []
+    for name, setting in config.described().items():
+        if values[name] == setting.default or setting.secret or setting.group == "remark":
+            continue
+        flag = name.replace("_", "-")
+        if isinstance(setting.kind, Flag):
+            flags.append(f"--{flag}" if values[name] else f"--no-{flag}")
+        else:
+            flags.append(f"--{flag}={values[name]}")
+    return flags
+
+
 def _add_flag(group: Any, setting: Setting, owner: str) -> None:
     help_text = setting.help
     if isinstance(setting.kind, Choice):

@@ -7,7 +7,8 @@ import argparse
 import pytest
 
 from cnn_demo.settings.config import ConfigError, TrainConfig, list_every_setting
-from cnn_demo.settings.flags import add_flags, read_flags
+from cnn_demo.settings.flags import add_flags, read_flags, write_flags
+from cnn_demo.settings.presets import PRESETS, Preset
 
 
 def parse(*argv: str) -> TrainConfig:
@@ -24,6 +25,19 @@ def test_flags_become_settings_and_options() -> None:
     config = parse("--batch-size", "64", "--lr", "1e-2", "--optimizer", "sgd", "--momentum", "0.5")
     assert config == TrainConfig(batch_size=64, lr=0.01, optimizer="sgd", options={"momentum": 0.5})
     assert parse("--no-channels-last").channels_last is False
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_written_flags_are_read_back(preset: Preset) -> None:
+    config = TrainConfig.from_values(preset.changes)
+    assert parse(*write_flags(config)) == config
+
+
+def test_flags_are_written_without_secrets() -> None:
+    more = {"optimizer": "sgd", "nesterov": True, "channels_last": False, "lr": 1e-5, "device": "cuda:1"}
+    config = TrainConfig.from_values(more)
+    assert parse(*write_flags(config)) == config
+    assert write_flags(TrainConfig(collection="abcdefgh12", comment="mine")) == []
 
 
 def test_flags_change_a_preset() -> None:
