@@ -111,6 +111,7 @@ AUGMENTATIONS.add(
         "Random rotation, scale, shear and shift; for digits also elastic deformation, stroke thickness, and samples"
         " by real and synthetic pens."
     ),
+    adds_samples=True,
 )
 AUGMENTATIONS.add(
     "random",

@@ -18,6 +18,7 @@ from cnn_demo.settings.presets import PRESETS
 from cnn_demo.ui.shared import launching, machine, names, state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.train import builder, rates
+from cnn_demo.ui.train.preview import show_preview
 from cnn_demo.ui.train.widgets import prepare_setting, show_setting
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ CARRIED = tuple(
 )
 # The columns under "Advanced", by the owners of their settings.
 _COLUMNS: tuple[tuple[Group, ...], ...] = (("optimization",), ("compute",), ("data", "model"))
+_MOST_IN_A_COLUMN = 6  # options under their choice; more are shown over the whole width
+_SIDE_BY_SIDE = 4
 _CARRIED_KEY = "train:carried"
 _PRESET_KEY = "train:preset"
 PLACE = "train"  # of the button, for ui.shared.launching
@@ -49,7 +52,10 @@ def show_form(store: Store) -> None:
         _show_in_sight()
         with st.expander(_("Advanced")):
             _show_advanced()
+            below = st.container()
     _show_launch_row(store)
+    with below:
+        show_preview(_read_session())  # last: its first call loads PyTorch, and the button need not wait for that
 
 
 def fill_form(config: TrainConfig) -> None:
@@ -117,9 +123,23 @@ def _show(setting: Setting) -> None:
     key = session_key(setting.name)
     choices = _devices() if setting.name == "device" else None
     show_setting(setting, key, choices=choices, on_change=_reset_options, args=(setting,))
-    for option in setting.options(st.session_state[key]):
-        if not isinstance(option.kind, LayerText):  # the table of layers takes the whole width
-            show_setting(option, session_key(option.name))
+    options = setting.options(st.session_state[key])
+    if len(options) <= _MOST_IN_A_COLUMN:
+        for option in options:
+            if not isinstance(option.kind, LayerText):  # the table of layers takes the whole width
+                show_setting(option, session_key(option.name))
+
+
+def _show_many_options(setting: Setting) -> None:
+    """The options of a choice that has too many for its column, side by side."""
+    options = setting.options(st.session_state[session_key(setting.name)])
+    if len(options) <= _MOST_IN_A_COLUMN:
+        return
+    st.markdown(f"**{_(setting.title)}**")
+    for start in range(0, len(options), _SIDE_BY_SIDE):
+        for column, option in zip(st.columns(_SIDE_BY_SIDE), options[start:], strict=False):
+            with column:
+                show_setting(option, session_key(option.name))
 
 
 def _reset_options(setting: Setting) -> None:
@@ -168,6 +188,9 @@ def _show_advanced() -> None:
                     _show(setting)
                     if setting.name == "schedule":
                         _show_rates()
+    for setting in SETTINGS.values():
+        if setting.place == "advanced":
+            _show_many_options(setting)
 
 
 def _show_rates() -> None:
