@@ -71,7 +71,8 @@ def find_token_grids(nodes: Mapping[str, Node]) -> dict[str, TokenGrid]:
             continue
         sources = [source for source in node.inputs if source in grids]
         grid: TokenGrid | None = None
-        if node.kind == "reshape" and node.apply is not None and len(node.inputs) == 1 and node.parts == 1:
+        plain = len(node.inputs) == 1 and node.parts == 1 and len(node.shape) > 2  # one channel flattened is no tokens
+        if node.kind == "reshape" and node.apply is not None and plain:
             (source,) = node.inputs
             start = nodes[source].shape
             if source in maps:

@@ -97,3 +97,10 @@ def test_what_tokens_see_and_what_they_cost() -> None:
     assert found["blocks.0.attention.matmul:2"].field.inside(6, 0) == (0, 0, 28, 28)
     assert found["blocks.0.attention.matmul"].multiply_adds == 4 * 50 * 50 * 16
     assert found["blocks.0.attention.query"].multiply_adds == 50 * 64 * 64
+
+
+def test_a_single_map_that_is_flattened_has_no_tokens() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 1, 3), nn.Flatten(), nn.Linear(36, 10))
+    with capture(model, kinds=()) as maps:
+        maps(torch.zeros(1, 1, 8, 8))
+        assert find_token_grids(maps.nodes) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import torch.nn.functional as F
 
 from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.datasets.specs import list_specs
+from cnn_demo.inspect.capture import capture
+from cnn_demo.inspect.trace import trace_unit
 from cnn_demo.models.builder import create_built_model
 from cnn_demo.models.layer_blocks import ResidualBlock, SEBlock
 from cnn_demo.models.registry import create_model
@@ -19,6 +22,7 @@ from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.training.events import CheckpointDue, Snapshot
 from cnn_demo.training.loop import fit
 from cnn_demo.training.snapshot import save_checkpoint
+from tests.unit.models.test_layer_plan import EVERY_KIND
 
 LAYERS = "v1; conv channels=4 stride=2; batch-norm; relu; residual channels=8 stride=2; se; dropout; flatten; linear"
 
@@ -72,3 +76,19 @@ def test_it_trains_and_resumes_bit_identically_and_is_loaded_again(tmp_path: Pat
         assert torch.equal(value, again[-1].weights[name]), name
     loaded = load_folder(save_checkpoint(tmp_path / "checkpoints", whole[-1])).model
     assert torch.equal(loaded.get_parameter("logits.weight"), whole[-1].weights["logits.weight"])
+
+
+def test_every_layer_is_taken_apart_to_the_number_of_pytorch() -> None:
+    torch.manual_seed(0)
+    model = create_built_model(1, 28, 10, EVERY_KIND)
+    for _ in range(3):  # running statistics that are not those of a fresh network
+        model.train()(torch.randn(8, 1, 28, 28))
+    model.eval()
+    image = torch.randn(1, 1, 28, 28)
+    dice = random.Random(0)
+    with capture(model) as maps:
+        maps(image)
+        for name, node in maps.nodes.items():
+            unit = [dice.randrange(n) for n in node.shape[1:]]
+            for step in trace_unit(maps, name, *unit).steps:
+                assert step.difference == pytest.approx(0, abs=1e-5 * max(1, abs(step.captured))), (name, step)
