@@ -41,6 +41,7 @@ PRESETS: tuple[Preset, ...] = (
             "lr": 0.005,
             "schedule": "one-cycle",
             "weight_decay": 0.02,
+            "augment": "random",
         },
     ),
     # 99% as soon as may be; light enough for a whole class to run at once.
