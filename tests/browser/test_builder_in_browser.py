@@ -83,3 +83,11 @@ def test_what_is_built_trains_and_is_opened_in_feature_maps(visit: Visit) -> Non
     page.goto(page.url.replace("/train", "/feature_maps").replace("run=", "net="))
     for name in ("conv1", "norm1", "block1.conv2", "logits"):
         expect(page.locator(".ribbon button", has_text=name).first).to_be_visible()
+
+
+def test_it_starts_from_a_registered_model(visit: Visit) -> None:
+    page = open_builder(visit)
+    page.get_by_role("button", name="Start from a model").click()
+    page.get_by_text("LeNet-5", exact=True).click()
+    expect(row(page, 2).locator(".kind")).to_have_value("tanh")
+    expect(page.locator("tr.total")).to_contain_text("61,706")

@@ -42,7 +42,7 @@ def test_what_is_put_together_is_launched(open_page: Callable, store: Store, loc
 
 def test_it_starts_from_a_model_and_a_change_of_model_keeps_the_layers(open_page: Callable) -> None:
     app = open_builder(open_page)
-    app.button(key="layers-from:lenet5").click().run()
+    app.menu_button(key="train:layers-from").click("lenet5").run()
     text = app.text_input(key="train:layers").value
     assert text is not None
     assert text.startswith("v1; conv channels=6 kernel=5; tanh")
@@ -66,7 +66,7 @@ def test_what_cannot_work_is_said_and_not_launched(open_page: Callable, text: st
     assert not app.exception
     assert any(said in error.value for error in app.error)
     assert launch_disabled(app)
-    app.button(key="layers-from:builder").click().run()
+    app.menu_button(key="train:layers-from").click("builder").run()
     assert not launch_disabled(app)
 
 

@@ -14,6 +14,7 @@ from cnn_demo.settings.summary import title_of
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.theme import STATE_BADGES
 
+_LONGEST = 160  # characters of a value in a summary
 STATE_TITLES: dict[str, str] = {
     "queued": N_("queued"),
     "starting": N_("starting"),
@@ -36,6 +37,7 @@ def setting(name: str) -> str:
 def describe_setting(setting: Setting, value: Any) -> str:
     """A setting with its value, as a summary of a run says it."""
     title = _(title_of(setting, value))
+    title = title if len(title) <= _LONGEST else title[:_LONGEST] + "…"
     if not setting.brief:
         return _("{setting}: {value}").format(setting=_(setting.title), value=title)
     return _(setting.brief).format(value=value if isinstance(value, str) else title, title=title)

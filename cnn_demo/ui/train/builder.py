@@ -22,10 +22,11 @@ from cnn_demo.settings.description import Flag, Real, Setting, Whole
 from cnn_demo.settings.errors import fill
 from cnn_demo.ui.components.layer_table import show_layer_table
 from cnn_demo.ui.shared import names
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, worded
 from cnn_demo.ui.train.widgets import prepare_setting, show_setting
 
 _TABLE_KEY = "train:layer-table"
+_START_KEY = "train:layers-from"
 _HUGE = 10**9  # what a browser sends beyond it is refused all the same, in fewer digits
 _WORDS: dict[str, str] = {
     "layer": N_("Layer"),
@@ -86,15 +87,20 @@ def _load_sequences() -> dict[str, dict[str, str]]:
 def _show_start(key: str, spec: DatasetSpec) -> None:
     shape = f"{spec.channels}x{spec.size}x{len(spec.classes)}"
     found = {name: texts[shape] for name, texts in _load_sequences().items() if shape in texts}
-    with st.popover(_("Start from a model"), icon=":material/content_copy:"):
-        st.caption(_("Takes the place of the layers below."))
-        for name, text in found.items():
-            title = _("The layers of the start") if name == "builder" else names.model(name)
-            st.button(title, key=f"layers-from:{name}", on_click=_set_text, args=(key, text), type="tertiary")
+    titles = {name: _("The layers of the start") if name == "builder" else names.model(name) for name in found}
+    st.menu_button(
+        _("Start from a model"),
+        list(found),
+        key=_START_KEY,
+        icon=":material/content_copy:",
+        help=_("Takes the place of the layers below."),
+        format_func=worded(found, titles.__getitem__),
+        on_click=lambda: _start_from(key, found),
+    )
 
 
-def _set_text(key: str, text: str) -> None:
-    st.session_state[key] = text
+def _start_from(key: str, texts: Mapping[str, str]) -> None:
+    st.session_state[key] = texts[st.session_state[_START_KEY]]
 
 
 def _sent() -> Mapping[str, Any]:

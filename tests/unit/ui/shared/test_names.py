@@ -56,3 +56,10 @@ def test_a_name_cannot_format_or_break_a_table() -> None:
     for sign in "|*[]()$<>":
         assert all(escaped[i - 1] == "\\" for i, s in enumerate(escaped) if s == sign)
     assert table(["A"], [[escaped]]).count("\n") == 2
+
+
+def test_a_long_value_is_cut_in_a_summary() -> None:
+    layers = "v1" + "; relu" * 40
+    config = TrainConfig(model="builder", options={"layers": layers})
+    said = names.describe_setting(config.described()["layers"], layers)
+    assert said == f"Layers: {layers[:160]}…"
