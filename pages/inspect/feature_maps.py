@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui.maps import channel, networks, pictures, scenes, switches
+from cnn_demo.ui.maps import attention, channel, networks, pictures, scenes, switches
 from cnn_demo.ui.shared import layout
 from cnn_demo.ui.shared.i18n import _
 
@@ -33,6 +33,7 @@ def explore() -> None:
         return
     image = pictures.show_motion(image)
     scenes.show_scene(network, image, channel.load_known_statistics(network))
+    attention.show_attention(network, image)
     layout.section(_("What a channel has learnt"))
     study_channel(network, image)
 
