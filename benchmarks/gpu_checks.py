@@ -86,7 +86,7 @@ def run_marked_tests(device: str) -> Outcome:
     files = [
         path for path in sorted((ROOT / "tests" / "unit").rglob("test_*.py")) if "mark.cuda" in path.read_text("utf-8")
     ]
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "cuda", "-p", "no:cacheprovider", *map(str, files)]
+    command = [sys.executable, "-m", "pytest", "-m", "cuda", "-p", "no:cacheprovider", *map(str, files)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
     last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), done.stderr[-200:])
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|error)", last)}
@@ -308,6 +308,8 @@ def find_waits(device: str) -> Outcome:
     """
     data, steps = cut(load_dataset("mnist-mini"), 256), 5
     cases: list[dict[str, Any]] = [{}, {"ema": 0.9}, {"optimizer": "sgd"}, {"augment": "handwriting"}]
+    changes_of_all_kinds = {"elastic": 1.0, "noise": 0.1, "erasing": 0.3, "mixup": 0.2, "cutmix": 1.0}
+    cases += [{"augment": "random", **changes_of_all_kinds}, {"grad_clip": 1.0, "label_smoothing": 0.1}, {"freeze": 1}]
     cases += [{"precision": "bf16"}, {"precision": "fp16"}] if is_cuda(device) else []
     found: dict[str, str] = {}
     for changes in cases:
@@ -431,8 +433,8 @@ def try_tensorrt(device: str) -> Outcome:
 # In this order: what is short and says most comes first. With the seconds after which a check is given up.
 CHECKS: dict[str, tuple[Callable[[str], Outcome], int]] = {
     "losses": (compare_losses, 120),
-    "resume": (resume_from_disk, 60),
-    "no waiting": (find_waits, 60),
+    "resume": (resume_from_disk, 90),
+    "no waiting": (find_waits, 90),
     "out of memory": (run_out_of_memory, 60),
     "memory": (measure_memory, 60),
     "race": (race, 90),
