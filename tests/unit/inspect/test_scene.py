@@ -127,3 +127,27 @@ def test_channels_in_order_and_what_follows_in_the_same(model: CNN, scene: Scene
     assert found["pool2"] is found["conv2"]
     worth = influence(model, scene.maps["input"], ["conv1"], scene.prediction)["conv1"]
     assert np.array_equal(order_channels(scene, model, "influence")["relu1"], np.argsort(-worth, kind="stable"))
+
+
+def test_tokens_are_packed_as_maps() -> None:
+    torch.manual_seed(0)
+    model = create_model("vit-hybrid").eval().requires_grad_(False)
+    scene = run_scene(model, np.zeros((1, 28, 28), np.uint8), torch.randn(1, 1, 28, 28))
+    norm = scene.maps["norm"][0].numpy()  # (T, D), the class token first
+    np.testing.assert_array_equal(scene.values("norm"), norm[1:].T.reshape(64, 7, 7))
+    assert scene.layer("norm").shape == (50, 64)
+    assert scene.layer("norm").map_shape == (64, 7, 7)
+    weights = scene.maps["blocks.0.attention.weights"][0].numpy()
+    np.testing.assert_array_equal(scene.values("blocks.0.attention.weights"), weights)
+
+    names = [layer.name for layer in ViewOptions(("attention",)).shown_layers(scene)]
+    assert names[-1] == "head"  # features are always shown, linear layers of tokens when they are asked for
+    assert names[:3] == [f"blocks.0.attention.{part}" for part in ("matmul", "weights", "matmul:2")]
+    assert len(names) == 3 * 3 + 1
+    both = [layer.name for layer in ViewOptions(("attention", "linear")).shown_layers(scene)]
+    assert "blocks.0.attention.query" in both
+
+    header, array = unpack(pack_scene(scene, ViewOptions(("norm",)), pin=None, id="x"))
+    facts = {layer["name"]: layer for layer in header["layers"]}
+    assert (facts["norm"]["shape"], facts["norm"]["output"]) == ([64, 7, 7], [50, 64])
+    np.testing.assert_array_equal(array(facts["norm"]["values"]).reshape(64, 7, 7), scene.values("norm"))
