@@ -13,7 +13,7 @@ from cnn_demo.models.layer_list import LayerText
 from cnn_demo.runs.estimate import estimate
 from cnn_demo.runs.finetune import check_origin
 from cnn_demo.settings.config import SETTINGS, ConfigError, TrainConfig, list_settings
-from cnn_demo.settings.description import Group, Setting
+from cnn_demo.settings.description import Group, Place, Setting
 from cnn_demo.settings.presets import PRESETS
 from cnn_demo.ui.shared import launching, machine, names, state
 from cnn_demo.ui.shared.i18n import _
@@ -32,7 +32,7 @@ CARRIED = tuple(
 )
 # The columns under "Advanced", by the owners of their settings.
 _COLUMNS: tuple[tuple[Group, ...], ...] = (("optimization",), ("compute",), ("data", "model"))
-_MOST_IN_A_COLUMN = 6  # options under their choice; more are shown over the whole width
+_MOST_IN_A_COLUMN = 6  # options under their choice
 _SIDE_BY_SIDE = 4
 _CARRIED_KEY = "train:carried"
 _PRESET_KEY = "train:preset"
@@ -123,23 +123,33 @@ def _show(setting: Setting) -> None:
     key = session_key(setting.name)
     choices = _devices() if setting.name == "device" else None
     show_setting(setting, key, choices=choices, on_change=_reset_options, args=(setting,))
-    options = setting.options(st.session_state[key])
-    if len(options) <= _MOST_IN_A_COLUMN:
-        for option in options:
-            if not isinstance(option.kind, LayerText):  # the table of layers takes the whole width
-                show_setting(option, session_key(option.name))
+    for option in _split_options(setting)[0]:
+        show_setting(option, session_key(option.name))
 
 
-def _show_many_options(setting: Setting) -> None:
-    """The options of a choice that has too many for its column, side by side."""
+def _split_options(setting: Setting) -> tuple[list[Setting], list[Setting]]:
+    """The options of what is chosen: those under the choice, and those that follow side by side under "Advanced".
+
+    These are the options of a choice that has too many for its column, or that is in sight itself: what launches a run
+    should stay on the first screen. The table of layers takes the whole width, see :func:`_show_layers`.
+    """
     options = setting.options(st.session_state[session_key(setting.name)])
-    if len(options) <= _MOST_IN_A_COLUMN:
-        return
-    st.markdown(f"**{_(setting.title)}**")
-    for start in range(0, len(options), _SIDE_BY_SIDE):
-        for column, option in zip(st.columns(_SIDE_BY_SIDE), options[start:], strict=False):
-            with column:
-                show_setting(option, session_key(option.name))
+    found = [option for option in options if not isinstance(option.kind, LayerText)]
+    if setting.place == "in sight" or len(found) > _MOST_IN_A_COLUMN:
+        return [], found
+    return found, []
+
+
+def _show_options_side_by_side(place: Place) -> None:
+    """The options that do not stand under their choice, of all choices that the form has at this place."""
+    for setting in SETTINGS.values():
+        options = _split_options(setting)[1] if setting.place == place else []
+        if options:
+            st.markdown(f"**{_(setting.title)}**")
+        for start in range(0, len(options), _SIDE_BY_SIDE):
+            for column, option in zip(st.columns(_SIDE_BY_SIDE), options[start:], strict=False):
+                with column:
+                    show_setting(option, session_key(option.name))
 
 
 def _reset_options(setting: Setting) -> None:
@@ -181,6 +191,7 @@ def _show_dataset_note(name: str) -> None:
 
 
 def _show_advanced() -> None:
+    _show_options_side_by_side("in sight")
     for column, groups in zip(st.columns(3, gap="medium"), _COLUMNS, strict=True):
         with column:
             for setting in SETTINGS.values():
@@ -188,9 +199,7 @@ def _show_advanced() -> None:
                     _show(setting)
                     if setting.name == "schedule":
                         _show_rates()
-    for setting in SETTINGS.values():
-        if setting.place == "advanced":
-            _show_many_options(setting)
+    _show_options_side_by_side("advanced")
 
 
 def _show_rates() -> None:
