@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
-from torch.utils.data import DataLoader
-from torchvision import datasets, transforms
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.splits import Split
@@ -34,15 +35,47 @@ def write_idx(folder: Path, name: str, split: Split) -> None:
     (folder / f"{name}-labels-idx1-ubyte").write_bytes(head + split.labels.to(torch.uint8).numpy().tobytes())
 
 
+MEAN, STD = 0.1307, 0.3081
+
+
+class SetByHand(Dataset[tuple[Tensor, int]]):
+    """What torchvision does for each sample, written out, for a machine that has torch alone.
+
+    A little faster, as nothing is checked: a ratio to it is on the safe side.
+    """
+
+    def __init__(self, split: Split) -> None:
+        self.images, self.labels = split.images[:, 0], split.labels  # (N, H, W), (N,)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        """A normalized picture ``(1, H, W)`` and its label."""
+        picture = Image.fromarray(self.images[number].numpy())
+        pixels = torch.from_numpy(np.array(picture, copy=True))[None].float().div(255)  # (H, W) -> (1, H, W)
+        return pixels.sub(torch.tensor(MEAN)).div(torch.tensor(STD)), int(self.labels[number])
+
+
+def _make_sets(train: Split, test: Split) -> tuple[Dataset[Any], Dataset[Any]]:
+    try:
+        from torchvision import datasets, transforms
+    except ImportError:
+        return SetByHand(train), SetByHand(test)
+    with tempfile.TemporaryDirectory() as root:
+        write_idx(Path(root) / "MNIST" / "raw", "train", train)
+        write_idx(Path(root) / "MNIST" / "raw", "t10k", test)
+        transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))])
+        # Both read everything into memory.
+        return datasets.MNIST(root, train=True, transform=transform), datasets.MNIST(
+            root, train=False, transform=transform
+        )
+
+
 def make_loaders(dataset: str, workers: int) -> tuple[DataLoader[Any], DataLoader[Any]]:
     """Loaders of the training and the test images, as tutorials make them."""
     data = load_dataset(dataset)
-    with tempfile.TemporaryDirectory() as root:
-        write_idx(Path(root) / "MNIST" / "raw", "train", data.train)
-        write_idx(Path(root) / "MNIST" / "raw", "t10k", data.test)
-        transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
-        train_set = datasets.MNIST(root, train=True, transform=transform)  # reads everything into memory
-        test_set = datasets.MNIST(root, train=False, transform=transform)
+    train_set, test_set = _make_sets(data.train, data.test)
     train_loader = DataLoader(
         train_set, batch_size=128, shuffle=True, num_workers=workers, persistent_workers=workers > 0
     )
