@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
         give(found)
         return 0
     for device in found["devices"]:
-        print(f"{device['name']:8} {device['memory_bytes'] / 2**30:6.1f} GiB  {device['title']}")
+        fast = ", ".join(name for name, how in device["arithmetic"].items() if how == "fast")
+        print(f"{device['name']:8} {device['memory_bytes'] / 2**30:6.1f} GiB  {device['title']}; arithmetic: {fast}")
     return 0
 
 
@@ -39,7 +40,7 @@ def describe_devices() -> dict[str, Any]:
     """The devices that PyTorch can use here, the preferred one first, with sizes in bytes, as plain data."""
     import torch
 
-    from cnn_demo.training.device import available_devices
+    from cnn_demo.training.device import available_devices, find_arithmetic
 
     memory = psutil.virtual_memory()
     devices = []
@@ -50,7 +51,10 @@ def describe_devices() -> dict[str, Any]:
             title = torch.cuda.get_device_name(name)
         elif name == "mps":
             title = f"{_processor()} (Metal)"
-        devices.append({"name": name, "title": title, "memory_bytes": total, "free_bytes": free})
+        arithmetic = find_arithmetic(torch.device(name))
+        devices.append(
+            {"name": name, "title": title, "memory_bytes": total, "free_bytes": free, "arithmetic": arithmetic}
+        )
     return {
         "devices": devices,
         "torch": torch.__version__,

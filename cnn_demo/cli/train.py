@@ -23,6 +23,7 @@ from cnn_demo.cli.output import (
     say,
     versions,
 )
+from cnn_demo.datasets.specs import get_spec
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.settings.flags import add_flags, read_flags
 from cnn_demo.settings.reference import ModelRef
@@ -59,11 +60,16 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, and report how the run ended."""
     from cnn_demo.runs.store import Store
+    from cnn_demo.training.cautions import find_cautions
+    from cnn_demo.training.device import check_precision, resolve_device
 
     try:
         config = read_flags(args)
+        check_precision(config, resolve_device(config.device))
     except ConfigError as error:
         return complain(error, EXIT_USAGE)
+    for caution in find_cautions(config, get_spec(config.dataset)):
+        print("warning:", caution.message.format(**caution.values), file=sys.stderr)
     store = Store()
     finished = _train_here(store, config, args)
     result = _result(store, finished)

@@ -144,7 +144,7 @@ class TrainConfig:
             )
         ),
         N_("Precision"),
-        help=N_("The number format of the computation; fp32 is TF32 on CUDA."),
+        help=N_("The number format of the factors of all products; the weights themselves stay in fp32."),
         group="compute",
     )
     compile: str = describe(

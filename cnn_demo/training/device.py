@@ -12,7 +12,10 @@ import torch
 
 from cnn_demo.locales import N_
 from cnn_demo.settings.config import ConfigError, TrainConfig
+from cnn_demo.settings.precision import Arithmetic, refuse_precision
 
+# Arithmetic for bf16: two extensions of x86, one of ARM.
+_BF16_FLAGS = frozenset(("avx512_bf16", "amx_bf16", "bf16"))
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
@@ -59,10 +62,36 @@ def check_precision(config: TrainConfig, device: torch.device) -> None:
     Raises:
         ConfigError: fp16 anywhere but on CUDA, or bf16 on a GPU without it.
     """
-    if config.precision == "fp16" and device.type != "cuda":
-        raise ConfigError("precision", "fp16", N_("fp32 or bf16 on {device} (fp16 needs CUDA)"), device=device.type)
-    if config.precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        raise ConfigError("precision", "bf16", N_("fp32 or fp16 on this GPU"))
+    refuse_precision(config.precision, device.type, find_arithmetic(device))
+
+
+def find_arithmetic(device: torch.device) -> dict[str, Arithmetic]:
+    """How a device computes in each precision, and whether it multiplies fp32 in ``tf32``.
+
+    NVIDIA's tensor cores compute fp16 from Volta (7.0) on, bf16 and TF32 from Ampere (8.0) on. MPS promises no gain.
+    """
+    if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        emulated: Arithmetic = "slow" if torch.cuda.is_bf16_supported() else "none"
+        return {
+            "fp32": "fast",
+            "tf32": "fast" if capability >= (8, 0) else "none",
+            "bf16": "fast" if capability >= (8, 0) else emulated,
+            "fp16": "fast" if capability >= (7, 0) else "slow",
+        }
+    has_bf16 = device.type == "cpu" and bool(_BF16_FLAGS & read_processor_flags())
+    return {"fp32": "fast", "tf32": "none", "bf16": "fast" if has_bf16 else "slow", "fp16": "none"}
+
+
+@cache
+def read_processor_flags() -> frozenset[str]:
+    """What the processor can do, in the words of Linux; empty on other systems, so nothing is promised there."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            found = (line.partition(":")[2] for line in file if line.startswith(("flags", "Features")))
+            return frozenset(next(found, "").split())
+    except OSError:
+        return frozenset()
 
 
 def autocast_dtype(precision: str) -> torch.dtype | None:

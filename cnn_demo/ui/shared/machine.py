@@ -10,10 +10,13 @@ import platform
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
 import streamlit as st
+
+from cnn_demo.settings.precision import Arithmetic
 
 SHOWN_PACKAGES = ("torch", "torchvision", "streamlit")
 
@@ -22,12 +25,21 @@ HEAD_START_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device that can train: its name for ``TrainConfig.device``, a title for people, and its memory in bytes."""
+    """One device that can train: its name for ``TrainConfig.device``, a title for people, and its memory in bytes.
+
+    ``arithmetic`` says how it computes in each precision, see ``cnn_demo.settings.precision``.
+    """
 
     name: str
     title: str
     memory_bytes: int
     free_bytes: int
+    arithmetic: Mapping[str, Arithmetic] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """``cpu``, ``cuda`` or ``mps``."""
+        return self.name.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,14 @@ def ask(timeout: float = 120) -> Machine:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)
         data = json.loads(done.stdout.strip().splitlines()[-1])
         devices = tuple(
-            Device(d["name"], d["title"], d.get("memory_bytes") or 0, d.get("free_bytes") or 0) for d in data["devices"]
+            Device(
+                d["name"],
+                d["title"],
+                d.get("memory_bytes") or 0,
+                d.get("free_bytes") or 0,
+                d.get("arithmetic") or {},
+            )
+            for d in data["devices"]
         )
         return Machine(devices, data.get("torch") or "", data.get("cuda") or "")
     except subprocess.CalledProcessError as error:

@@ -17,7 +17,7 @@ from cnn_demo.settings.description import Group, Place, Setting
 from cnn_demo.settings.presets import PRESETS
 from cnn_demo.ui.shared import launching, machine, names, state
 from cnn_demo.ui.shared.i18n import _
-from cnn_demo.ui.train import builder, rates
+from cnn_demo.ui.train import builder, precision, rates
 from cnn_demo.ui.train.preview import show_preview
 from cnn_demo.ui.train.widgets import prepare_setting, show_setting
 
@@ -77,7 +77,9 @@ def read_form() -> TrainConfig:
     Raises:
         ConfigError: a value that cannot be used; its field is one that the form shows.
     """
-    return TrainConfig.from_values({**_read_session(), **st.session_state.get(_CARRIED_KEY, {})})
+    config = TrainConfig.from_values({**_read_session(), **st.session_state.get(_CARRIED_KEY, {})})
+    precision.check_precision_here(config)
+    return config
 
 
 def _read_session() -> dict[str, Any]:
@@ -121,8 +123,12 @@ def _show_presets() -> None:
 def _show(setting: Setting) -> None:
     """The widget of a setting, and under a choice those of its options."""
     key = session_key(setting.name)
-    choices = _devices() if setting.name == "device" else None
+    device = precision.find_device(st.session_state[session_key("device")])
+    offered = {"device": _devices, "precision": lambda: precision.list_precisions(setting, device)}
+    choices = offered[setting.name]() if setting.name in offered else None
     show_setting(setting, key, choices=choices, on_change=_reset_options, args=(setting,))
+    if setting.name == "precision":
+        precision.show_precision_note(st.session_state[key], device)
     for option in _split_options(setting)[0]:
         show_setting(option, session_key(option.name))
 

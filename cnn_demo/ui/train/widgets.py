@@ -35,7 +35,7 @@ def show_setting(setting: Setting, key: str, *, choices: Mapping[str, str] | Non
     prepare_setting(setting, key)
     title, kind = _(setting.title), setting.kind
     more: dict[str, Any] = {"key": key, "help": _(setting.help) or None, "persist_state": "session", **widget}
-    if isinstance(kind, Choice):
+    if choices is None and isinstance(kind, Choice):
         choices = {entry.name: entry.title for entry in kind.entries()}
     if choices is not None:
         words = {name: _(title) for name, title in choices.items()}

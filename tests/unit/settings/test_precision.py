@@ -1,0 +1,26 @@
+"""What a device cannot compute is refused with what it can."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnn_demo.settings.errors import ConfigError
+from cnn_demo.settings.precision import Arithmetic, refuse_precision
+
+CPU: dict[str, Arithmetic] = {"fp32": "fast", "bf16": "slow", "fp16": "none"}
+
+
+def test_a_device_is_asked_for_what_it_has_only() -> None:
+    for precision in ("fp32", "bf16"):
+        refuse_precision(precision, "cpu", CPU)
+    refuse_precision("fp16", "cuda", {"fp16": "slow"})
+    refuse_precision("fp16", "cpu", {})  # nothing is known of it yet
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "words"), [("fp16", "cpu", "fp32 or bf16 on cpu"), ("bf16", "cuda", "fp32 or fp16")]
+)
+def test_the_error_names_what_can_be_used(precision: str, device: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        refuse_precision(precision, device, {precision: "none"})
+    assert (caught.value.field, caught.value.value) == ("precision", precision)
