@@ -204,7 +204,8 @@ def _show_held_out(answer: Answer) -> None:
     """What became of the class that the run never saw."""
     if answer.loaded.config.options.get("held_out", -1) < 0:
         return
-    st.markdown(f"**{_('The class that was held out')}**")
+    title = _("The class that was held out")
+    st.markdown(f"**{title}**")
     if answer.network.following:
         st.caption(_("It is measured when the run has ended."))
         return

@@ -64,7 +64,8 @@ def show_preview(values: Mapping[str, Any]) -> None:
 @st.fragment
 def _show_images(config: TrainConfig, spec: DatasetSpec) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{_('As the network will see them')}**", width="stretch")
+        title = _("As the network will see them")
+        st.markdown(f"**{title}**", width="stretch")
         number = st.session_state.setdefault(_NUMBER, 0)
         if st.button(_("Other images"), icon=":material/casino:", key="train:preview:next", type="tertiary"):
             number = st.session_state[_NUMBER] = number + 1
