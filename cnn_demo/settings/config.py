@@ -354,26 +354,29 @@ def list_settings(values: Mapping[str, Any]) -> dict[str, Setting]:
     return found
 
 
-def list_every_setting() -> Iterator[tuple[Setting, str]]:
+def list_every_setting() -> Iterator[tuple[Setting, dict[str, Any]]]:
     """All settings and all options of whatever can be chosen, each name once.
 
     Yields:
-        The setting, and for an option the first entry that has it, such as ``"optimizer sgd"``; else ``""``.
+        The setting, and for an option the choices that have it with its default there, such as ``{"sgd": 0.9}``.
     """
     seen = set(FIELDS)
     for setting in SETTINGS.values():
-        yield setting, ""
-        if isinstance(setting.kind, Choice):
-            for entry in setting.kind.entries():
-                for option in entry.options:
-                    if option.name not in seen:
-                        seen.add(option.name)
-                        yield option, f"{setting.name} {entry.name}"
+        yield setting, {}
+        entries = setting.kind.entries() if isinstance(setting.kind, Choice) else ()
+        first: dict[str, Setting] = {}
+        owners: dict[str, dict[str, Any]] = {}
+        for entry in entries:
+            for option in entry.options:
+                first.setdefault(option.name, option)
+                owners.setdefault(option.name, {})[entry.name] = option.default
+        yield from ((option, owners[name]) for name, option in first.items() if name not in seen)
+        seen.update(first)
 
 
 def find_setting(name: str) -> Setting | None:
     """The description of a setting or an option, or None where this version knows none of that name."""
-    return next((setting for setting, _owner in list_every_setting() if setting.name == name), None)
+    return next((setting for setting, _owners in list_every_setting() if setting.name == name), None)
 
 
 def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

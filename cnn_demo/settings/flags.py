@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 from cnn_demo.settings.config import TrainConfig, list_every_setting
@@ -22,8 +23,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="start from these settings; flags that are given change them",
     )
     group = parser.add_argument_group("settings")
-    for setting, owner in list_every_setting():
-        _add_flag(group, setting, owner)
+    for setting, owners in list_every_setting():
+        _add_flag(group, setting, owners)
 
 
 def read_flags(args: argparse.Namespace) -> TrainConfig:
@@ -32,7 +33,7 @@ def read_flags(args: argparse.Namespace) -> TrainConfig:
     Raises:
         ConfigError: flags that do not fit together, or an option of something that was not chosen.
     """
-    given = {setting.name for setting, _owner in list_every_setting()} & vars(args).keys()
+    given = {setting.name for setting, _owners in list_every_setting()} & vars(args).keys()
     changes = next((preset.changes for preset in PRESETS if preset.name == args.preset), {})
     return TrainConfig.from_values({**changes, **{name: getattr(args, name) for name in given}})
 
@@ -54,13 +55,17 @@ def write_flags(config: TrainConfig) -> list[str]:
     return flags
 
 
-def _add_flag(group: Any, setting: Setting, owner: str) -> None:
+def _add_flag(group: Any, setting: Setting, owners: Mapping[str, Any]) -> None:
     help_text = setting.help
     if isinstance(setting.kind, Choice):
         help_text += " One of: " + ", ".join(setting.kind.names) + "."
-    if owner:
-        help_text += f" For {owner}."
-    if setting.default != "":
+    if owners:
+        defaults = [
+            f"{default} for {', '.join(name for name in owners if owners[name] == default)}"
+            for default in dict.fromkeys(owners.values())
+        ]
+        help_text += f" (default: {'; '.join(defaults)})"
+    elif setting.default != "":
         help_text += f" (default: {setting.default})"
     more: dict[str, Any] = {"type": _typed(setting), "metavar": setting.metavar or _metavar(setting)}
     if isinstance(setting.kind, Flag):

@@ -121,7 +121,7 @@ def test_a_secret_is_shown_nowhere() -> None:
 def test_every_setting_says_what_it_is() -> None:
     fields = {field.name for field in dataclasses.fields(TrainConfig)}
     assert fields == set(SETTINGS) | {"options", "version"}
-    for setting, _owner in list_every_setting():
+    for setting, _owners in list_every_setting():
         assert setting.title
         assert setting.help.endswith(".")
         setting.check(setting.default)

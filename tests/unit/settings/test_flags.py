@@ -49,10 +49,11 @@ def test_the_help_names_every_setting_and_its_default() -> None:
     parser = argparse.ArgumentParser()
     add_flags(parser)
     text = " ".join(parser.format_help().split())
-    for setting, _owner in list_every_setting():
+    for setting, _owners in list_every_setting():
         assert "--" + setting.name.replace("_", "-") in text
     assert "(default: 128)" in text
-    assert "For optimizer sgd." in text
+    assert "(default: 0.9 for sgd)" in text
+    assert "(default: 32 for cnn, cnn-bn, cnn-strided; 16 for cnn-tiny," in text
 
 
 @pytest.mark.parametrize(
