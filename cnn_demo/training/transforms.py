@@ -132,6 +132,9 @@ class RandomChanges:
             weights = cut_rectangles(side, side, draws["mix_x"], draws["mix_y"], height, width).to(images.dtype)
         if self._mixup is not None:
             blend = take_quantile(self._mixup, draws["mix_share"]).view(-1, 1, 1, 1)
+            # Which of the two comes first is chance, so this draws the same pairs; but a batch never holds one picture
+            # twice, nearly pure.
+            blend = torch.minimum(blend, 1 - blend)
             is_cut = (draws["mix"] < 0.5).view(-1, 1, 1, 1)
             weights = blend if self._cutmix is None else torch.where(is_cut, weights, blend)
         shares = weights.mean(dim=(1, 2, 3)).view(-1, 1)  # of the other sample

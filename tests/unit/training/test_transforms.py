@@ -194,7 +194,8 @@ def test_mixup_blends_picture_and_target_in_equal_shares() -> None:
     torch.testing.assert_close(mixed, torch.einsum("nm,mchw->nchw", targets, images))
     torch.testing.assert_close(targets.sum(dim=1), torch.ones(32))
     assert ((targets > 0).sum(dim=1) == 2).all()
-    assert targets.diagonal().std() > 0.2
+    assert targets.diagonal().min() >= 0.5  # its own picture is the stronger one
+    assert targets.diagonal().std() > 0.1
 
 
 def test_the_target_of_cutmix_is_the_share_of_pixels() -> None:
