@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import traceback
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -92,6 +93,8 @@ def fit(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error) or isinstance(error, OutOfMemory):
             raise
+        # The frames of the failed step hold its activations: no smaller batch would fit beside them.
+        traceback.clear_frames(error.__traceback__)
         fits = find_fitting_batch(config, data.spec, config.batch_size // 2)
         raise OutOfMemory(config.batch_size, fits, config.device) from error
 

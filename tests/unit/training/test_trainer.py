@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -101,6 +102,27 @@ def test_out_of_memory_says_which_batch_fits(tiny: Dataset) -> None:
     with pytest.raises(OutOfMemory, match="a batch of 16 fits") as caught:
         list(fit(CONFIG.replace(model="hungry"), dataset=tiny))
     assert (caught.value.batch_size, caught.value.fits) == (128, 16)
+
+
+@pytest.mark.usefixtures("hungry")
+def test_smaller_batches_are_tried_when_the_failed_step_is_gone(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception keeps what its frames hold: on a GPU the activations of the batch that was too large."""
+    held: list[weakref.ref[torch.Tensor]] = []
+    forward = Hungry.forward
+
+    def remember(self: Hungry, x: torch.Tensor) -> torch.Tensor:
+        activations = x + 1
+        held.append(weakref.ref(activations))
+        return forward(self, activations)
+
+    def look(*_: object) -> int:
+        assert [reference() for reference in held] == [None]
+        return 7
+
+    monkeypatch.setattr(Hungry, "forward", remember)
+    monkeypatch.setattr("cnn_demo.training.loop.find_fitting_batch", look)
+    with pytest.raises(OutOfMemory, match="a batch of 7 fits"):
+        list(fit(CONFIG.replace(model="hungry"), dataset=tiny))
 
 
 @pytest.mark.usefixtures("hungry")
