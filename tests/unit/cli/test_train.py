@@ -62,10 +62,17 @@ def test_the_best_checkpoint_by_validation_is_saved(tmp_path: Path, capsys: pyte
     [
         (["train", "--patience", "2"], 2, "val_fraction"),
         (["train", "--momentum", "0.5"], 2, "momentum"),
+        (["train", "--precision", "fp16", "--device", "cpu"], 2, "fp16 needs CUDA"),
     ],
 )
 def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     complains(argv, status, word, capsys)
+
+
+def test_a_change_that_spoils_targets_is_said_and_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--augment", "random", "--rotation", "180", "--model", "cnn-tiny", "--batch-size", "4000"]
+    assert main(["train", *options, "--epochs", "1", "--device", "cpu"]) == 0
+    assert "warning: Turned by up to 180°, a 6 becomes a 9" in capsys.readouterr().err
 
 
 def test_ctrl_c_stops_in_order(tmp_path: Path) -> None:
