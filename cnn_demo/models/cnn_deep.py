@@ -1,4 +1,4 @@
-"""A deep, narrow network without poolings in between: the one behind the preset ``record`` and the model that ships."""
+"""A deep, narrow network without poolings in between: the one behind the preset ``modern``."""
 
 from __future__ import annotations
 
