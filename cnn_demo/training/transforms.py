@@ -66,8 +66,8 @@ class RandomChanges:
         self.strengths = Strengths(**strengths)
         self._padding = "zeros" if spec.channels == 1 else "reflection"
         self._mean = spec.mean
-        self._mixup = make_beta_quantiles(self.strengths.mixup) if self.strengths.mixup else None
-        self._cutmix = make_beta_quantiles(self.strengths.cutmix) if self.strengths.cutmix else None
+        alphas = {"mixup": self.strengths.mixup, "cutmix": self.strengths.cutmix}
+        self._quantiles = {name: make_beta_quantiles(alpha) for name, alpha in alphas.items() if alpha}
 
     def extra_samples(self, train: Split) -> Split | None:
         """None: there are no more samples."""
@@ -127,16 +127,18 @@ class RandomChanges:
         train strong classifiers with localizable features", 2019, with the target's shares from the pixels.
         """
         height, width = images.shape[2:]
-        if self._cutmix is not None:
-            side = take_quantile(self._cutmix, draws["mix_share"]).sqrt()
+        # Copied at the first step only: a copy to a GPU makes the host wait.
+        self._quantiles = {name: quantiles.to(images.device) for name, quantiles in self._quantiles.items()}
+        if "cutmix" in self._quantiles:
+            side = take_quantile(self._quantiles["cutmix"], draws["mix_share"]).sqrt()
             weights = cut_rectangles(side, side, draws["mix_x"], draws["mix_y"], height, width).to(images.dtype)
-        if self._mixup is not None:
-            blend = take_quantile(self._mixup, draws["mix_share"]).view(-1, 1, 1, 1)
+        if "mixup" in self._quantiles:
+            blend = take_quantile(self._quantiles["mixup"], draws["mix_share"]).view(-1, 1, 1, 1)
             # Which of the two comes first is chance, so this draws the same pairs; but a batch never holds one picture
             # twice, nearly pure.
             blend = torch.minimum(blend, 1 - blend)
             is_cut = (draws["mix"] < 0.5).view(-1, 1, 1, 1)
-            weights = blend if self._cutmix is None else torch.where(is_cut, weights, blend)
+            weights = torch.where(is_cut, weights, blend) if "cutmix" in self._quantiles else blend
         shares = weights.mean(dim=(1, 2, 3)).view(-1, 1)  # of the other sample
         mixed = torch.lerp(images, images.roll(1, 0), weights.expand_as(images))
         return mixed, torch.lerp(targets, targets.roll(1, 0), shares.expand_as(targets))
@@ -205,8 +207,7 @@ def make_beta_quantiles(alpha: float) -> Tensor:
 
 
 def take_quantile(quantiles: Tensor, uniform: Tensor) -> Tensor:
-    """Draws ``(N,)`` of a distribution from its quantiles ``(K + 1,)`` and uniform numbers ``(N,)`` in [0, 1)."""
-    quantiles = quantiles.to(uniform.device)
+    """Draws ``(N,)`` of a distribution from its quantiles ``(K + 1,)`` and uniform numbers ``(N,)``, on one device."""
     place = uniform * (len(quantiles) - 1)
     low = place.long()
     return torch.lerp(quantiles[low], quantiles[low + 1], place - low)
