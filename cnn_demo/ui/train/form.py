@@ -17,7 +17,7 @@ from cnn_demo.settings.description import Group, Place, Setting
 from cnn_demo.settings.presets import PRESETS
 from cnn_demo.ui.shared import launching, machine, names, state
 from cnn_demo.ui.shared.i18n import _
-from cnn_demo.ui.train import builder, precision, rates
+from cnn_demo.ui.train import builder, precision, rate_test, rates
 from cnn_demo.ui.train.preview import show_preview
 from cnn_demo.ui.train.widgets import prepare_setting, show_setting
 
@@ -203,18 +203,18 @@ def _show_advanced() -> None:
             for setting in SETTINGS.values():
                 if setting.place == "advanced" and setting.group in groups:
                     _show(setting)
-                    if setting.name == "schedule":
-                        _show_rates()
+                    if setting.name == "schedule" and (config := _try_form()) is not None:
+                        rates.show_schedule_curve(config)
+    rate_test.show_rate_test(_try_form(), session_key("lr"))
     _show_options_side_by_side("advanced")
 
 
-def _show_rates() -> None:
-    """The curve of the rate; a wrong value elsewhere in the form, which is said below, leaves it out."""
+def _try_form() -> TrainConfig | None:
+    """The config as the form stands; None where a value cannot be used, which is said beside the button below."""
     try:
-        config = read_form()
+        return read_form()
     except ConfigError:
-        return
-    rates.show_schedule_curve(config)
+        return None
 
 
 def _devices() -> dict[str, str]:
