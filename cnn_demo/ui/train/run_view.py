@@ -119,7 +119,7 @@ def _rate(run: Run) -> None:
             step=0.0005,
             format="%g",
             key=key,
-            help=_("Used from the next batch on and marked on the curves. A cosine schedule starts from it."),
+            help=_("Used from the next batch on and marked on the curves. The schedule goes on from it."),
         )
         st.button(_("Apply"), key=f"lr-apply:{run.id}", type="primary", on_click=_set_rate, args=(run.id, key))
 
