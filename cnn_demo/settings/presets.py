@@ -52,7 +52,7 @@ PRESETS: tuple[Preset, ...] = (
             "dataset": "mnist",
             "model": "cnn-tiny",
             "epochs": 1,
-            "batch_size": 64,
+            "label_smoothing": 0.1,
             "lr": 0.02,
             "schedule": "one-cycle",
             "peak_at": 0.15,
