@@ -199,3 +199,22 @@ def test_phone_shows_everything_without_scrolling_sideways(visit: Visit) -> None
         widths = "() => [document.documentElement.scrollWidth, window.innerWidth]"
         content, window = page.evaluate(widths)
         assert content <= window
+
+
+def test_a_learning_rate_is_found_and_taken(visit: Visit) -> None:
+    page = visit("/train")
+    page.get_by_text("Advanced").click()
+    page.get_by_role("button", name="Find a learning rate").click()
+    take = page.get_by_role("button", name="Take")
+    expect(take).to_be_visible(timeout=180_000)
+    suggested = take.inner_text().split()[-1]
+    assert 1e-6 < float(suggested) < 1
+    rate = page.get_by_role("spinbutton", name="Learning rate")
+    take.click()
+    expect(rate).to_have_value(suggested)
+    plot = page.get_by_test_id("stEchartsChart").last
+    box = plot.bounding_box()
+    assert box is not None
+    plot.click(position={"x": box["width"] * 0.35, "y": box["height"] * 0.5})
+    expect(rate).not_to_have_value(suggested)
+    assert 1e-6 < float(rate.input_value()) < float(suggested)
