@@ -16,7 +16,6 @@ from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.locales import N_
 from cnn_demo.prediction.shipped import SHIPPED
 from cnn_demo.runs.records import Run, RunNotFound
-from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.settings.errors import HIDDEN
 from cnn_demo.settings.reference import ModelRef
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from cnn_demo.datasets.load import Dataset
     from cnn_demo.datasets.splits import Split
     from cnn_demo.prediction.load import LoadedModel
+    from cnn_demo.runs.store import Store
 
 DRAWINGS, REPORT = "collection.safetensors", "before-after.json"
 FRESH_HEAD = "fresh_head"  # the mark of a run whose last layer does not come from the network that it began with

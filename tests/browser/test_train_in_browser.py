@@ -212,7 +212,7 @@ def test_a_learning_rate_is_found_and_taken(visit: Visit) -> None:
     rate = page.get_by_role("spinbutton", name="Learning rate")
     take.click()
     expect(rate).to_have_value(suggested)
-    plot = page.get_by_test_id("stEchartsChart").last
+    plot = page.get_by_test_id("stEChartsChart").last
     box = plot.bounding_box()
     assert box is not None
     plot.click(position={"x": box["width"] * 0.35, "y": box["height"] * 0.5})

@@ -100,7 +100,7 @@ def test_agrees_with_a_loop_written_out(tiny: Dataset, schedule: str, decay: flo
             adam.zero_grad()
             loss.backward()
             with torch.no_grad():
-                for parameter in model.parameters():
+                for parameter in filter(lambda p: p.ndim > 1, model.parameters()):  # biases do not decay
                     parameter.mul_(1 - adam.param_groups[0]["lr"] * decay)
             adam.step()
             step += 1
