@@ -96,6 +96,12 @@ MODELS.add(
     help=N_("Six narrow convolutions with batch normalization, and the mean over each map."),
 )
 MODELS.add(
+    "cnn-unpadded",
+    N_("CNN without padding"),
+    "cnn_demo.models.cnn_unpadded:cnn_unpadded",
+    help=N_("Six convolutions that add nothing around the image. Slow to train; the most accurate of the plain ones."),
+)
+MODELS.add(
     "resnet18",
     N_("ResNet-18"),
     "cnn_demo.models.resnet:resnet18",
