@@ -11,7 +11,7 @@ from cnn_demo.datasets.download import DatasetUnavailable
 from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.models.captions import CaptionError, encode_caption, write_captions
 from cnn_demo.prediction.wording import percent
-from cnn_demo.ui.draw.pad import Picture
+from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.draw.why import select_answer
 from cnn_demo.ui.shared import i18n, markup

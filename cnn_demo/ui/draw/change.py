@@ -12,7 +12,7 @@ from cnn_demo.plots.palette import MARK_COLOR, TEST_COLOR, TRAIN_COLOR, VAL_COLO
 from cnn_demo.plots.png import data_url
 from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.components.sliders import Slider, clamp_values, show_live_sliders
-from cnn_demo.ui.draw.pad import Picture
+from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.draw.why import select_answer
 from cnn_demo.ui.shared.i18n import _

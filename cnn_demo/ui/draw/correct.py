@@ -10,7 +10,7 @@ import streamlit as st
 from cnn_demo.runs.collection import Collection, Entry, new_name
 from cnn_demo.settings.config import COLLECTION_NAME
 from cnn_demo.ui.draw import teach
-from cnn_demo.ui.draw.pad import Picture
+from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.draw.why import select_answer
 from cnn_demo.ui.shared import state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,42 +11,18 @@ from numpy.typing import NDArray
 
 from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.locales import N_
-from cnn_demo.plots.png import data_url
+from cnn_demo.ui.draw import upload
+from cnn_demo.ui.draw.picture import LAST, Picture, decode_picture, make_picture, show_picture
 from cnn_demo.ui.shared import state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.samples import choose_sample
 
 SIDE = 280
-LAST = "drawing_image"  # what other pages read: the last drawing or upload as an array of uint8, or None
 _SOURCE, _WIDTH = "draw:source", "draw:width"
 _HISTORY, _MOUNT, _BASE = "draw:history", "draw:mount", "draw:base"
-_UPLOAD, _PROBLEM, _ROUND = "draw:upload", "draw:upload-problem", "draw:upload-round"
 _STEPS = 60
 
 SOURCES: dict[str, str] = {"draw": N_("Draw"), "sample": N_("Sample"), "upload": N_("Upload")}
-# What is wrong with an upload, by the kinds of cnn_demo.drawing.pictures.DrawingError.
-UPLOAD_PROBLEMS: dict[str, str] = {
-    "too_many_bytes": N_("{name} is larger than 5 MB."),
-    "too_many_pixels": N_("{name} has more than 50 million pixels."),
-    "not_a_picture": N_("{name} is no PNG or JPEG picture, whatever its name says."),
-    "broken": N_("{name} is damaged and cannot be read to its end."),
-    "no_pixels": N_("{name} has no pixels."),
-}
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What is to be read.
-
-    Attributes:
-        image: ``(H, W, 4)``, ``(H, W, 3)`` or ``(H, W)`` uint8; None while there is nothing.
-        key: changes with the picture.
-        source: one of :data:`SOURCES`.
-    """
-
-    image: NDArray[np.uint8] | None
-    key: str
-    source: str
 
 
 @dataclass(frozen=True)
@@ -70,15 +45,8 @@ def choose_picture(spec: DatasetSpec | None) -> Picture:
     source = state.choose_view("from", _("Picture"), SOURCES, key=_SOURCE)
     if source == "sample":
         return _sample(spec or get_spec("mnist-mini"))
-    image = _upload() if source == "upload" else _draw()
-    return _picture(image, source)
-
-
-def _picture(image: NDArray[np.uint8] | None, source: str) -> Picture:
-    if image is None:
-        return Picture(None, f"{source}:nothing", source)
-    digest = hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=8).hexdigest()
-    return Picture(image, f"{source}:{digest}", source)
+    image = upload.choose_upload() if source == "upload" else _draw()
+    return make_picture(image, source)
 
 
 # -- the pad ------------------------------------------------------------------------------------------------------
@@ -131,7 +99,7 @@ def _draw() -> NDArray[np.uint8] | None:
                 help=_("The pad is 280 pixels wide. Ten pixels of pen become one pixel for the network, roughly."),
             )
     png = history[-1].png
-    image = None if png is None else _read_picture(png)
+    image = None if png is None else decode_picture(png)
     st.session_state[LAST] = image
     return image
 
@@ -160,20 +128,6 @@ def _clear() -> None:
     st.session_state[_MOUNT] += 1
 
 
-def _read_picture(data: bytes) -> NDArray[np.uint8]:
-    """The picture in the bytes of a file, as the command line reads it.
-
-    Raises:
-        DrawingError: it cannot be used.
-    """
-    from cnn_demo.drawing.pictures import as_picture, open_image
-
-    picture = as_picture(open_image(data))
-    if picture.mode == "LA":  # the one mode whose array is no picture
-        picture = picture.convert("RGBA")
-    return np.asarray(picture)
-
-
 # -- samples ------------------------------------------------------------------------------------------------------
 
 
@@ -185,57 +139,3 @@ def _sample(spec: DatasetSpec) -> Picture:
     with place:
         show_picture(sample.pixels, sample.title)
     return Picture(sample.pixels, f"sample:{sample.spec.name}:{sample.label}-{sample.number}", "sample")
-
-
-# -- uploads ------------------------------------------------------------------------------------------------------
-
-
-def _upload() -> NDArray[np.uint8] | None:
-    kept: tuple[str, NDArray[np.uint8]] | None = st.session_state.get(_UPLOAD)
-    box = st.container()
-    st.file_uploader(
-        _("A photo of a digit: PNG or JPEG, up to 5 MB"),
-        ["png", "jpg", "jpeg"],
-        max_upload_size=5,
-        key=f"draw:file:{st.session_state.setdefault(_ROUND, 0)}",
-        on_change=_take,
-        help=_("Any size, dark on light or light on dark. The light may be uneven; only the ink is read."),
-    )
-    problem = st.session_state.get(_PROBLEM)
-    if problem:
-        st.error(_(UPLOAD_PROBLEMS.get(problem[0], UPLOAD_PROBLEMS["broken"])).format(name=f"`{problem[1]}`"))
-    with box:
-        if kept is not None:
-            show_picture(kept[1], kept[0])
-            st.session_state[LAST] = kept[1]
-    return kept[1] if kept is not None else None
-
-
-def _take() -> None:
-    """Read the file that has just come; a bad one leaves the picture before it where it is."""
-    from cnn_demo.drawing.pictures import DrawingError
-
-    file = st.session_state.get(f"draw:file:{st.session_state[_ROUND]}")
-    if file is None:
-        return
-    try:
-        st.session_state[_UPLOAD] = (file.name, _read_picture(file.getvalue()))
-        st.session_state[_PROBLEM] = None
-    except DrawingError as error:
-        st.session_state[_PROBLEM] = (error.kind, file.name)
-    except (OSError, ValueError):
-        st.session_state[_PROBLEM] = ("broken", file.name)
-
-
-# -- showing ------------------------------------------------------------------------------------------------------
-
-
-def show_picture(pixels: NDArray[np.uint8], caption: str) -> None:
-    """A picture at the pad's size, small ones with crisp pixels."""
-    from html import escape
-
-    look = "pixelated" if max(pixels.shape[:2]) <= 64 else "auto"
-    st.html(
-        f'<figure class="draw-shown"><img src="{data_url(pixels)}" alt="{escape(caption)}" '
-        f'style="image-rendering:{look}"><figcaption>{escape(caption)}</figcaption></figure>'
-    )

@@ -13,7 +13,7 @@ from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.prediction.source import find_checkpoint
 from cnn_demo.runs.records import RunNotFound
 from cnn_demo.ui.draw import calibrations
-from cnn_demo.ui.draw.pad import Picture
+from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.picker import Network, load_network
 from cnn_demo.ui.shared.store import get_store

@@ -9,7 +9,7 @@ import streamlit as st
 from cnn_demo.locales import N_
 from cnn_demo.ui.draw import answer as answers_view
 from cnn_demo.ui.draw import captions, change, correct, predictions, stages, why
-from cnn_demo.ui.draw.pad import Picture
+from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.shared import state
 from cnn_demo.ui.shared.i18n import _

@@ -13,7 +13,7 @@ import streamlit as st
 
 from cnn_demo.plots.png import data_url, png_bytes
 from cnn_demo.prediction.wording import percent
-from cnn_demo.ui.draw.pad import Picture
+from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.shared.i18n import _
 
