@@ -1,16 +1,18 @@
-"""Which pixels an answer depends on: four methods by Captum, at the network's resolution and at the pad's.
+"""Which pixels an answer depends on: four methods, three of them by Captum, at the network's resolution and the pad's.
 
 At the pad's resolution the network is seen through its preparation: cropping, scaling and centering are linear once
 the crop is held where it is, so they become the first layer (:class:`Preparation`) and every method works on the
 pad's pixels directly. Only Grad-CAM, which has a late layer's resolution, is enlarged instead.
 
-The model is copied for every call: Captum registers hooks in it, and the original is shared by all visitors.
+The model is copied for every call: Captum and ``capture`` register hooks in it, and the original is shared by all
+visitors.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +24,7 @@ from torch import Tensor, nn
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.drawing.prepare import Drawing
+from cnn_demo.inspect.capture import Node, capture
 
 METHODS: tuple[str, ...] = ("gradient", "integrated", "grad_cam", "occlusion")
 IG_STEPS = 64
@@ -111,8 +114,9 @@ def attribute(
       2014), with its sign.
     * ``integrated``: integrated gradients from black paper (Sundararajan, Taly, Yan, "Axiomatic attribution for deep
       networks", 2017); the values sum to ``logit - baseline`` up to the error of the midpoint-like sum.
-    * ``grad_cam``: channels of the last convolution weighted by their mean gradient (Selvaraju et al., "Grad-CAM",
-      2017), before the ReLU so that evidence against the class shows too; at that layer's own resolution.
+    * ``grad_cam``: the activations of the last convolution (:func:`grad_cam_layer`), its channels weighted by their
+      mean gradient and summed, and what is below zero cut off (Selvaraju et al., "Grad-CAM", 2017): only evidence for
+      the class, at that layer's own resolution.
     * ``occlusion``: how much the logit falls when a patch is blackened (Zeiler and Fergus, "Visualizing and
       understanding convolutional networks", 2014), averaged over the patches that cover a pixel.
 
@@ -153,10 +157,16 @@ def _integrated(model: nn.Module, picture: Tensor, black: Tensor, target: int, p
 
 
 def _grad_cam(model: nn.Module, picture: Tensor, black: Tensor, target: int, progress: Progress) -> Tensor:
-    from captum.attr import LayerGradCam
-
-    layer = last_convolution(model, picture)
-    return LayerGradCam(model, layer).attribute(picture.requires_grad_(), target=target)
+    with capture(model, kinds=()) as probe:
+        probe(picture)
+        layer = grad_cam_layer(probe.nodes)
+    with capture(model, kinds=(), names=(layer,)) as maps:
+        logit = maps(picture, grad=True)[0, target]
+        (gradient,) = torch.autograd.grad(logit, maps[layer], allow_unused=True)
+    if gradient is None:  # the logit does not depend on that layer
+        return torch.zeros_like(maps[layer][:, :1])
+    weights = gradient.mean((2, 3), keepdim=True)  # (1, C, H, W) -> (1, C, 1, 1)
+    return (weights * maps[layer]).sum(1, keepdim=True).relu()  # (1, C, H, W) -> (1, 1, H, W)
 
 
 def _occlusion(model: nn.Module, picture: Tensor, black: Tensor, target: int, progress: Progress) -> Tensor:
@@ -195,27 +205,36 @@ class _ProgressModel(nn.Module):
         return logits
 
 
-def last_convolution(model: nn.Module, picture: Tensor) -> nn.Module:
-    """The convolution that a forward pass runs last; leaves no hook behind.
+def grad_cam_layer(nodes: Mapping[str, Node]) -> str:
+    """The layer whose maps Grad-CAM weighs: where the answer of the last convolution is complete.
+
+    That is behind its norm, the sum of its residual block, its gate and its activation function. Before a ReLU a
+    channel has large negative numbers on empty paper, which say nothing about what the rest of the network gets.
+    A convolution over maps of one pixel (the gate of squeeze-and-excitation) is a linear layer and does not count.
+
+    Args:
+        nodes: ``Captured.nodes`` after a forward pass.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no convolution.
     """
-    ran: list[nn.Module] = []
-
-    def note(module: nn.Module, _inputs: object, _output: object) -> None:
-        ran.append(module)
-
-    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, nn.Conv2d)]
-    try:
-        with torch.no_grad():
-            model(picture)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    if not ran:
+    convs = [node for node in nodes.values() if node.op == "conv2d" and math.prod(node.shape[2:]) > 1]
+    convs = convs or [node for node in nodes.values() if node.op == "conv2d"]
+    if not convs:
         raise ValueError("the model has no convolution")
-    return ran[-1]
+    node = convs[-1]
+    while node.kind != "activation":
+        follow = [
+            reader
+            for reader in nodes.values()
+            if node.name in reader.inputs
+            and reader.shape == node.shape
+            and reader.kind in ("norm", "activation", "add", "product")
+        ]
+        if not follow:
+            break
+        node = follow[-1]
+    return node.name
 
 
 def enlarge(values: NDArray[np.float32], drawing: Drawing, spec: DatasetSpec) -> NDArray[np.float32]:

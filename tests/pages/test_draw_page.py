@@ -301,7 +301,9 @@ def test_why(open_page: Visit, network: tuple[Run, Any], method: str) -> None:
     assert f'data-method="{method}"' in pair
     assert pair.count("<img") == 2
     app.button_group(key="draw:target").set_value(9).run()
-    assert "speaks for 9" in next(h.proto.body for h in app.get("html") if "draw-pair" in h.proto.body)
+    body = next(h.proto.body for h in app.get("html") if "draw-pair" in h.proto.body)
+    assert "speaks for 9" in body
+    assert ("speaks against it" in body) == (method != "grad_cam")  # it has no evidence against a class
 
 
 def test_sliders_change_the_answer_and_the_curve(open_page: Visit, network: tuple[Run, Any]) -> None:

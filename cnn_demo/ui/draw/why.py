@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,8 +41,8 @@ EXPLANATIONS: dict[str, str] = {
         "to the score, but black ground gets none by construction, so missing strokes stay invisible."
     ),
     "grad_cam": N_(
-        "Where the channels of the last convolution that matter for the class are active. It is as coarse as that "
-        "layer and says where, not what."
+        "Where the channels of the last convolution that matter for the class are active. It shows only what speaks "
+        "for the class, is as coarse as that layer, and says where, not what."
     ),
     "occlusion": N_(
         "How far the score falls when a patch is blackened: the most direct question, though a drawing with a black "
@@ -49,6 +50,7 @@ EXPLANATIONS: dict[str, str] = {
     ),
 }
 _SLOW = ("integrated", "occlusion")
+_ONE_SIDED = ("grad_cam",)  # its values are never below zero
 
 
 def show_attribution(answers: list[Answer], picture: Picture) -> None:
@@ -180,14 +182,14 @@ def _pictures(answer: Answer, native: Attribution, pad: NDArray[np.float32]) -> 
         _("On your drawing, {size}").format(size=f"{pad.shape[1]} × {pad.shape[0]}"),
         _("On what the network sees, values at {size}").format(size=f"{width} × {height}"),
     )
-    speaks, against = _("speaks for {word}").format(word=word), _("speaks against it")
     st.html(
         f'<div class="draw-pair" data-method="{native.method}"><figure><img class="draw-smooth" '
         f'src="{data_url(large)}" alt="{titles[0]}"><figcaption>{titles[0]}</figcaption></figure>'
         f'<figure><img src="{data_url(small)}" alt="{titles[1]}"><figcaption>{titles[1]}</figcaption></figure></div>'
-        '<div class="draw-scale"><i style="background:linear-gradient(90deg,#2166ac,#92c5de,#f7f7f7,#f4a582,#b2182b)">'
-        f"</i><div><span>{against}</span><span>0</span><span>{speaks}</span></div></div>"
+        f"{_color_key(word, signed=native.method not in _ONE_SIDED)}"
     )
+    if not native.values.any():
+        st.caption(_("All white: nothing in this layer speaks for {word}.").format(word=word))
     share = percent(answer.prediction.probabilities[native.target])
     words = _("Score (logit) of {word}: {logit}, on black paper {baseline}; probability {share}.").format(
         word=word, logit=f"{native.logit:.2f}", baseline=f"{native.baseline:.2f}", share=share
@@ -206,6 +208,17 @@ def _pictures(answer: Answer, native: Attribution, pad: NDArray[np.float32]) -> 
         type="tertiary",
         icon=":material/download:",
     )
+
+
+def _color_key(word: str, *, signed: bool) -> str:
+    """What the colors mean; a method that gives no evidence against a class has only the upper half of them."""
+    colors = ["#2166ac", "#92c5de", "#f7f7f7", "#f4a582", "#b2182b"]
+    ends = [_("speaks against it"), "0", _("speaks for {word}").format(word=word)]
+    if not signed:
+        colors, ends = colors[2:], ends[1:]
+    labels = "".join(f"<span>{escape(end)}</span>" for end in ends)
+    gradient = f"background:linear-gradient(90deg,{','.join(colors)})"
+    return f'<div class="draw-scale"><i style="{gradient}"></i><div>{labels}</div></div>'
 
 
 def overlay(values: NDArray[np.float32], picture: NDArray[np.float32]) -> NDArray[np.uint8]:
