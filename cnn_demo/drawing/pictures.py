@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-MAX_UPLOAD_BYTES = 5 * 1024 * 1024
+MAX_UPLOAD_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 50_000_000
+MAX_PNG_PIXELS = 16_000_000  # the decoder makes all of them, four bytes each; a JPEG's makes an eighth of the side
 WORKING_SIDE = 512  # pictures with a longer side are reduced to it: a digit becomes 20 pixels in the end
 
 _FORMATS = ("PNG", "JPEG")
@@ -31,15 +32,16 @@ class DrawingError(ValueError):
 
 
 def open_image(source: str | os.PathLike[str] | bytes) -> Image.Image:
-    """Read a PNG or JPEG, upright (EXIF orientation applied), decoded, its longer side at most about 1,000 pixels.
+    """Read a PNG or JPEG, upright (EXIF orientation applied) and decoded.
 
-    Of an animated PNG it is the default picture.
+    The longer side of a JPEG is about 1,000 to 2,000 pixels where the file has more. Of an animated PNG it is the
+    default picture.
 
     Args:
         source: a path, or the bytes of a file.
 
     Raises:
-        DrawingError: more than 5 MB or 50 million pixels, no PNG or JPEG, or a damaged file.
+        DrawingError: more than 25 MB, 50 million pixels (16 million in a PNG), no PNG or JPEG, or a damaged file.
         OSError: the path cannot be read.
     """
     name = "the upload" if isinstance(source, bytes) else Path(source).name
@@ -49,11 +51,12 @@ def open_image(source: str | os.PathLike[str] | bytes) -> Image.Image:
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            _check_pixels(image.size, name)
+            _check_pixels(image.size, name, MAX_PNG_PIXELS if image.format == "PNG" else MAX_PIXELS)
             # A JPEG decodes straight to a half, quarter or eighth of its size.
             image.draft(image.mode, (2 * WORKING_SIDE, 2 * WORKING_SIDE))
             image.load()
-            return ImageOps.exif_transpose(image)
+            ImageOps.exif_transpose(image, in_place=True)
+            return image
     except DrawingError:
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
@@ -64,22 +67,40 @@ def open_image(source: str | os.PathLike[str] | bytes) -> Image.Image:
         raise DrawingError("broken", f"{name} is damaged: {error}") from error
 
 
-def _check_pixels(size: tuple[int, int], name: str) -> None:
+def decode_picture(source: bytes | NDArray[np.uint8], *, side: int = WORKING_SIDE) -> NDArray[np.uint8]:
+    """The picture in the bytes of a file, or a picture that is an array already, with its longer side bounded.
+
+    Args:
+        source: a PNG or JPEG; or ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` uint8.
+        side: the most pixels of the longer side.
+
+    Returns:
+        ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` uint8.
+
+    Raises:
+        DrawingError: as for :func:`open_image` and :func:`as_picture`.
+    """
+    picture = as_picture(open_image(source) if isinstance(source, bytes) else source, side=side)
+    if picture.mode == "LA":  # the one mode whose array is no picture
+        picture = picture.convert("RGBA")
+    return np.asarray(picture)
+
+
+def _check_pixels(size: tuple[int, int], name: str, most: int = MAX_PIXELS) -> None:
     width, height = size
     if width < 1 or height < 1:
         raise DrawingError("no_pixels", f"{name} has no pixels: {width} × {height}")
-    if width * height > MAX_PIXELS:
-        raise DrawingError(
-            "too_many_pixels", f"{name} has {width} × {height} pixels: at most {MAX_PIXELS:,} are accepted"
-        )
+    if width * height > most:
+        raise DrawingError("too_many_pixels", f"{name} has {width} × {height} pixels: at most {most:,} are accepted")
 
 
-def as_picture(image: NDArray[np.generic] | Image.Image) -> Image.Image:
-    """Any array or Pillow image as mode L, RGB, LA or RGBA with 8 bits, its longer side at most 512 pixels.
+def as_picture(image: NDArray[np.generic] | Image.Image, *, side: int = WORKING_SIDE) -> Image.Image:
+    """Any array or Pillow image as mode L, RGB, LA or RGBA with 8 bits, its longer side at most ``side`` pixels.
 
     Args:
         image: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)``: bool, uint8 (0..255), uint16 (0..65,535) or
             float in [0, 1]; or a Pillow image of any mode (1, L, LA, P, RGB, RGBA, CMYK, YCbCr, I;16, I, F ...).
+        side: the most pixels of the longer side.
 
     Raises:
         DrawingError: no pixels, too many, a shape or type that is no picture, or a lazily opened file that is damaged.
@@ -90,7 +111,7 @@ def as_picture(image: NDArray[np.generic] | Image.Image) -> Image.Image:
         else Image.fromarray(_convert_to_8_bits(np.asarray(image)))
     )
     _check_pixels(picture.size, "the picture")
-    factor = -(-max(picture.size) // WORKING_SIDE)
+    factor = -(-max(picture.size) // side)
     return picture.reduce(factor) if factor > 1 else picture
 
 

@@ -31,6 +31,7 @@ from cnn_demo.ui.draw import calibrations, picture
 from cnn_demo.ui.shared import picker
 from tests.made_networks import as_loaded, put_checkpoint
 from tests.pages.reading import words
+from tests.pages.uploading import send, upload
 
 DRAW = "pages/draw/draw.py"
 SPEC = get_spec("mnist-mini")
@@ -228,18 +229,40 @@ def test_what_is_wrong_is_named_and_the_drawing_stays(
     assert np.array_equal(app.session_state[picture.LAST], digit(3))
 
 
-@pytest.mark.parametrize(("locale", "refused"), [("en-US", "no PNG or JPEG"), ("zh-CN", "不是 PNG 或 JPEG")])
-def test_uploads(open_page: Visit, network: tuple[Run, Any], locale: str, refused: str) -> None:
-    app = open_draw(open_page, network[0], locale, **{"from": "upload"})
+def test_uploads(open_page: Visit, network: tuple[Run, Any]) -> None:
+    app = open_draw(open_page, network[0], **{"from": "upload"})
+    assert "Choose a picture" in cards(app)[0]
     paper = np.full((300, 200), 230, np.uint8)
     paper[60:240, 90:110] = 30
-    app.file_uploader(key="draw:file:0").set_value([("one.png", png(paper), "image/png")]).run()
-    shown = np.asarray(Image.fromarray(paper).convert("RGBA"))
-    assert said(cards(app)[0])[0] == expected(network[1], shown)[0]
-    app.file_uploader(key="draw:file:0").set_value([("fake.png", b"hello", "image/png")]).run()
-    assert refused in app.error[0].value
+    upload(app, "draw:upload", "one.png", png(paper))
+    assert said(cards(app)[0])[0] == expected(network[1], paper)[0]
+    assert np.array_equal(app.session_state[picture.LAST], paper)
+    # A part of it is read alone, and the whole again.
+    send(app, "draw:upload", kind="crop", crop=[0, 0, 1, 0.5])
+    assert said(cards(app)[0])[0] == expected(network[1], paper[:150])[0]
+    assert np.array_equal(app.session_state[picture.LAST], paper[:150])
+    send(app, "draw:upload", kind="crop", crop=None)
+    assert said(cards(app)[0])[0] == expected(network[1], paper)[0]
+    # What is damaged leaves no answer of the picture before.
+    upload(app, "draw:upload", "fake.png", b"hello")
+    assert "is no picture" in app.error[0].value
     assert "fake.png" in app.error[0].value
-    assert said(cards(app)[0])[0] == expected(network[1], shown)[0]  # the one before is still there
+    assert 'data-kind="empty"' in cards(app)[0]
+    assert app.session_state[picture.LAST] is None
+    # And what is taken away takes its answer with it.
+    upload(app, "draw:upload", "one.png", png(paper))
+    assert not app.error
+    assert 'data-kind="empty"' not in cards(app)[0]
+    send(app, "draw:upload", kind="remove")
+    assert 'data-kind="empty"' in cards(app)[0]
+    assert app.session_state[picture.LAST] is None
+
+
+def test_a_blank_picture_is_not_told_to_draw(open_page: Visit, network: tuple[Run, Any]) -> None:
+    app = open_draw(open_page, network[0], **{"from": "upload"})
+    upload(app, "draw:upload", "blank.png", png(np.full((200, 200), 250, np.uint8)))
+    assert "No ink is found in this picture" in cards(app)[0]
+    assert "Draw something" not in cards(app)[0]
 
 
 def test_a_16_bit_picture_is_read_alike_on_the_page_and_on_the_command_line(
@@ -250,7 +273,7 @@ def test_a_16_bit_picture_is_read_alike_on_the_page_and_on_the_command_line(
     Image.fromarray(gray).save(file)
     assert Image.open(file).mode == "I;16"
     app = open_draw(open_page, network[0], **{"from": "upload"})
-    app.file_uploader(key="draw:file:0").set_value([("deep.png", file.read_bytes(), "image/png")]).run()
+    upload(app, "draw:upload", "deep.png", file.read_bytes())
     (card,) = cards(app)
     assert main(["predict", str(file), "--net", network[0].id, "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out.strip().splitlines()[-1])["predictions"]
@@ -264,11 +287,10 @@ def test_too_much_of_an_upload_is_named(open_page: Visit, network: tuple[Run, An
     app = draw(open_draw(open_page, network[0]), digit(3))
     app.button_group(key="draw:source").set_value("upload").run()
     wide = io.BytesIO()
-    Image.new("1", (10_000, 5_001)).save(wide, format="PNG")
-    heavy = png(np.zeros((8, 8), np.uint8)) + bytes(5 * 2**20)
-    for name, data, words_ in (("wide.png", wide.getvalue(), "50 million pixels"), ("heavy.png", heavy, "5 MB")):
-        app.file_uploader(key="draw:file:0").set_value([(name, data, "image/png")]).run()
-        assert not app.exception
+    Image.new("1", (7_000, 7_000)).save(wide, format="PNG")  # its file is small
+    heavy = png(np.zeros((8, 8), np.uint8)) + bytes(25 * 2**20)
+    for name, data, words_ in (("wide.png", wide.getvalue(), "too many pixels"), ("heavy.png", heavy, "too large")):
+        upload(app, "draw:upload", name, data)
         assert name in app.error[0].value
         assert words_ in app.error[0].value
     app.button_group(key="draw:source").set_value("draw").run()

@@ -22,6 +22,7 @@ from cnn_demo.datasets.load import load_dataset
 from cnn_demo.models.registry import create_model
 from cnn_demo.ui.maps import channel, scenes
 from tests.made_networks import as_loaded
+from tests.pages.uploading import upload
 
 PAGE = "pages/inspect/feature_maps.py"
 Open = Callable[..., AppTest]
@@ -136,11 +137,11 @@ def test_an_upload(open_page: Open) -> None:
     picture[10:50, 25:32] = 0
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
-    app.file_uploader[0].upload("one.png", buffer.getvalue(), "image/png").run()
+    upload(app, "maps:upload", "one.png", buffer.getvalue())
     assert "The network says" in texts(app)
-    app.file_uploader[0].upload("broken.png", b"not a picture", "image/png").run()
-    assert "This picture cannot be used" in texts(app)
-    assert not app.exception
+    upload(app, "maps:upload", "broken.png", b"not a picture")
+    assert "broken.png** is no picture" in texts(app)
+    assert "The network says" not in texts(app)  # no answer of the picture before
 
 
 def test_switching_channels_off(open_page: Open) -> None:
@@ -189,7 +190,7 @@ def test_photographs_without_a_network(open_page: Open, monkeypatch: pytest.Monk
     photo = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(photo).save(buffer, "JPEG")
-    app.file_uploader[0].upload("photo.jpg", buffer.getvalue(), "image/jpeg").run()
+    upload(app, "maps:upload", "photo.jpg", buffer.getvalue())
     assert "The network says" in texts(app)
     assert texts(app) != before
 

@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from cnn_demo.prediction.wording import percent
+from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer, Unanswered
 from cnn_demo.ui.shared import names
 from cnn_demo.ui.shared.i18n import _
@@ -16,27 +17,27 @@ from cnn_demo.ui.shared.i18n import _
 _SAID = ("dot", "thin", "edge", "tiny", "several", "speck")
 
 
-def show_answers(answers: list[Answer | Unanswered]) -> None:
+def show_answers(answers: list[Answer | Unanswered], picture: Picture) -> None:
     """All cards in one piece of HTML: a stroke then costs the browser one element."""
-    cards = "".join(_card(answer) for answer in answers)
+    cards = "".join(_card(answer, picture) for answer in answers)
     st.html(f'<div class="draw-cards" data-n="{len(answers)}">{cards}</div>')
 
 
-def _card(answer: Answer | Unanswered) -> str:
+def _card(answer: Answer | Unanswered, picture: Picture) -> str:
     head = f"<header><b>{escape(answer.network.title)}</b><span>{escape(_subtitle(answer))}</span></header>"
     if isinstance(answer, Unanswered):
         return f'<article class="draw-card draw-off">{head}<p role="alert">{escape(answer.problem)}</p></article>'
     verdict = answer.prediction.verdict
     kind = verdict.kind
-    more = _("Or pick a sample, or upload a photo.") if kind == "empty" else saying(answer)
+    title, more = describe_emptiness(picture) if kind == "empty" else (headline(answer), saying(answer))
     from cnn_demo.drawing.prepare import WARNINGS  # brings torch, which has been loaded by now
 
     found = [_(WARNINGS[warning]) for warning in answer.drawing.warnings if warning in _SAID]
     warnings = "".join(f"<li>{escape(words)}</li>" for words in found)
     return (
         f'<article class="draw-card draw-{kind}" data-kind="{kind}">{head}'
-        f'<div class="draw-top"><div class="draw-big" aria-hidden="true">{escape(_big(answer))}</div>'
-        f'<div class="draw-say" role="status"><b>{escape(headline(answer))}</b>'
+        f'<div class="draw-top"><div class="draw-big" aria-hidden="true">{escape(_big(answer, picture))}</div>'
+        f'<div class="draw-say" role="status"><b>{escape(title)}</b>'
         f"<p>{escape(more)}</p></div></div>"
         f"{_bars(answer)}{f'<ul>{warnings}</ul>' if warnings else ''}</article>"
     )
@@ -63,19 +64,26 @@ def _subtitle(answer: Answer | Unanswered) -> str:
     return " · ".join(parts)
 
 
-def _big(answer: Answer) -> str:
+def _big(answer: Answer, picture: Picture) -> str:
     verdict = answer.prediction.verdict
     if verdict.kind == "empty":
-        return "✎"
+        return "✎" if picture.source == "draw" else "–"
     return "?" if verdict.kind == "not_a_digit" else answer.word(verdict.top)
 
 
+def describe_emptiness(picture: Picture) -> tuple[str, str]:
+    """A headline and a sentence for a picture without ink: what to do depends on where it comes from."""
+    if picture.source == "draw":
+        return _("Draw something"), _("Or pick a sample, or upload a photo.")
+    if picture.image is None:
+        return _("Choose a picture"), _("Its answer appears here.")
+    return _("No ink is found in this picture"), _("Cut it to the digit, or take one with more contrast.")
+
+
 def headline(answer: Answer) -> str:
-    """The verdict in a few words."""
+    """The verdict on a drawing in a few words."""
     verdict = answer.prediction.verdict
     top, second = answer.word(verdict.top), answer.word(verdict.runner_up)
-    if verdict.kind == "empty":
-        return _("Draw something")
     if verdict.kind == "not_a_digit":
         if answer.spec.digits:
             return _("This does not look like a digit")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.locales import N_
 from cnn_demo.ui.draw import upload
-from cnn_demo.ui.draw.picture import LAST, Picture, decode_picture, make_picture, show_picture
+from cnn_demo.ui.draw.picture import LAST, Picture, make_picture, show_picture
 from cnn_demo.ui.shared import state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.samples import choose_sample
@@ -98,6 +98,8 @@ def _draw() -> NDArray[np.uint8] | None:
                 persist_state="session",
                 help=_("The pad is 280 pixels wide. Ten pixels of pen become one pixel for the network, roughly."),
             )
+    from cnn_demo.drawing.pictures import decode_picture
+
     png = history[-1].png
     image = None if png is None else decode_picture(png)
     st.session_state[LAST] = image

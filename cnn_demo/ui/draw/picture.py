@@ -38,20 +38,6 @@ def make_picture(image: NDArray[np.uint8] | None, source: str) -> Picture:
     return Picture(image, f"{source}:{digest}", source)
 
 
-def decode_picture(data: bytes) -> NDArray[np.uint8]:
-    """The picture in the bytes of a file, as the command line reads it.
-
-    Raises:
-        DrawingError: it cannot be used.
-    """
-    from cnn_demo.drawing.pictures import as_picture, open_image
-
-    picture = as_picture(open_image(data))
-    if picture.mode == "LA":  # the one mode whose array is no picture
-        picture = picture.convert("RGBA")
-    return np.asarray(picture)
-
-
 def show_picture(pixels: NDArray[np.uint8], caption: str) -> None:
     """A picture at the pad's size, small ones with crisp pixels."""
     look = "pixelated" if max(pixels.shape[:2]) <= 64 else "auto"

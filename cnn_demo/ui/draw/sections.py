@@ -28,7 +28,7 @@ TITLES: dict[str, str] = {
 def show_prediction(chosen: list[Network], picture: Picture) -> list[Answer]:
     """Ask the networks and show what they say; returns what can be looked at more closely."""
     found = predictions.predict_picture(chosen, picture)
-    answers_view.show_answers(found)
+    answers_view.show_answers(found, picture)
     answers = [answer for answer in found if isinstance(answer, Answer)]
     with st.popover(_("How sure is “sure”?"), type="tertiary", icon=":material/help:"):
         st.markdown(answers_view.describe_basis(answers))

@@ -28,7 +28,7 @@ def show_stages(answers: list[Answer], picture: Picture) -> None:
     """The stages of the first network's preparation, and what each network says at each."""
     first = answers[0].drawing if answers else None
     if first is None or first.empty:
-        st.caption(_("Draw something, and the way from your strokes to the network's numbers appears here."))
+        st.caption(_("The way from the picture to the network's numbers appears here."))
         return
     st.html(f'<div class="draw-stages">{_figures(first, answers)}</div>')
     words = describe_lesson(answers[0])

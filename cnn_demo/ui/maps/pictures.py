@@ -12,6 +12,7 @@ from cnn_demo.datasets.specs import get_spec
 from cnn_demo.ui.shared import i18n, state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.samples import choose_sample
+from cnn_demo.ui.shared.uploads import choose_upload
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -98,18 +99,9 @@ def _ready(network: LoadedModel, picture: NDArray[np.uint8] | Image.Image) -> np
 
 
 def _upload(network: LoadedModel) -> np.ndarray | None:
-    from cnn_demo.drawing.pictures import DrawingError, open_image
-
-    file = st.file_uploader(
-        _("A picture (PNG or JPEG, up to 5 MB)"), ["png", "jpg", "jpeg"], key="maps:file", max_upload_size=5
-    )
-    if file is None:
+    picture = choose_upload("maps:upload")
+    if picture is None:
         st.info(_("Choose a picture to see what the network makes of it."), icon=":material/upload:")
-        return None
-    try:
-        picture = open_image(file.getvalue())
-    except DrawingError as error:
-        st.error(_("This picture cannot be used: {reason}").format(reason=str(error)))
         return None
     return _ready(network, picture)
 
