@@ -1,6 +1,7 @@
 """What a preset reaches: accuracy on the test images and seconds of training, over seeds.
 
-    CNN_DEMO_DATA=FOLDER python -m benchmarks.bench_presets NAME [--seeds N] [--results FILE] [--epochs N]
+    CNN_DEMO_DATA=FOLDER python -m benchmarks.bench_presets NAME [--seeds N] [--epochs N] [--dataset NAME]
+        [--results FILE]
 
 Each seed is `python -m cnn_demo train --preset NAME` in a fresh process with a run store of its own. The model of the
 last epoch is judged, or the best by validation where the preset holds out some training images: nothing is chosen by
@@ -44,8 +45,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=Path("bench_presets.jsonl"), metavar="FILE")
     parser.add_argument("--epochs", type=int, help="other epochs than the preset's")
+    parser.add_argument("--dataset", help="another data set than the preset's")
     args = parser.parse_args()
     more = ["--epochs", str(args.epochs)] if args.epochs else []
+    more += ["--dataset", args.dataset] if args.dataset else []
     print(machine())
     for seed in range(args.seeds):
         if seed in read_results(args.results, args.preset, more):

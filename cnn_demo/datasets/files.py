@@ -69,9 +69,11 @@ class Layout:
     elsewhere: tuple[Path, ...] = ()
 
 
+_DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
+
 LAYOUTS: dict[str, Layout] = {
     "mnist": Layout("MNIST", "MNIST/raw", IDX_FILES),
-    "fashion-mnist": Layout("FashionMNIST", "FashionMNIST/raw", IDX_FILES, (Path("/usr/share/dataset-fashion-mnist"),)),
+    "fashion-mnist": Layout("FashionMNIST", "FashionMNIST/raw", IDX_FILES, (_DEBIAN,)),
     "kmnist": Layout("KMNIST", "KMNIST/raw", IDX_FILES),
     "cifar10": Layout("CIFAR10", CIFAR_FOLDER, CIFAR_FILES),
 }

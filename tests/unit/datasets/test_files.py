@@ -103,3 +103,11 @@ def test_the_root_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert files.data_root() == tmp_path
     monkeypatch.setenv("CNN_DEMO_DATA", "")
     assert files.data_root() == Path(files.__file__).parents[2] / "data"
+
+
+def test_the_folder_of_debians_package_is_known() -> None:
+    """``dpkg -L dataset-fashion-mnist`` names it."""
+    (folder,) = files.LAYOUTS["fashion-mnist"].elsewhere
+    assert folder == Path("/usr/share/datasets/fashion-mnist")
+    if folder.is_dir():
+        assert not [file for file in files.IDX_FILES if not (folder / f"{file}.gz").is_file()]
