@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class Predictor:
 
     Args:
         loaded: the network; it is not changed.
-        calibration: of exactly these weights; None gives raw probabilities, and nothing is called no digit.
+        calibration: of exactly these weights; None gives raw probabilities, and only a dot is called no digit.
     """
 
     def __init__(self, loaded: LoadedModel, calibration: Calibration | None = None) -> None:
@@ -101,12 +101,27 @@ class Predictor:
 
     def _judged(self, drawing: Drawing, logits: Tensor) -> Prediction:
         """Logits ``(1 or stages, classes)``, of which the last row is that of what the network sees."""
-        verdict = judge(logits[-1], self._judge_by, empty=drawing.empty)
+        verdict = self._verdict(drawing, logits[-1])
         if len(logits) == 1:
             return Prediction(drawing, verdict)
         best = soften(logits, self._judge_by).max(1)
         answers = zip(best.indices.tolist(), best.values.tolist(), strict=True)
         return Prediction(drawing, verdict, tuple(StageAnswer(top, p) for top, p in answers))
+
+    def _verdict(self, drawing: Drawing, logits: Tensor) -> Verdict:
+        """The verdict on logits ``(classes,)``. A dot is no digit, however sure the network is of a 0."""
+        verdict = judge(logits, self._judge_by, empty=drawing.empty)
+        return replace(verdict, kind="not_a_digit") if "dot" in drawing.warnings else verdict
+
+    def judge_variations(self, drawing: Drawing, inputs: Tensor) -> list[Verdict]:
+        """What to say of a drawing that was changed behind its preparation (turned, shifted, made thicker).
+
+        Args:
+            drawing: as it was: the variations of a dot are dots.
+            inputs: ``(N, C, H, W)``, normalized.
+        """
+        logits = compute_logits(self.loaded.model, inputs, self.loaded.spec)
+        return [self._verdict(drawing, row) for row in logits]
 
     def probabilities(self, inputs: Tensor) -> Tensor:
         """Probabilities ``(N, classes)`` float64 of images ``(N, C, H, W)``, uint8 or normalized already."""

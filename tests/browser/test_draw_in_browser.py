@@ -168,7 +168,7 @@ def test_sliders_answer_while_they_are_dragged(visit: Visit, network: str) -> No
     expect(angle).to_have_value(left)
     page.get_by_role("button", name="As it was").click()
     expect(angle).to_have_value("0")
-    expect(page.get_by_text("Still", exact=False).first).to_be_visible()
+    expect(page.get_by_text("Before:", exact=False).first).to_be_visible()
     angle.focus()
     page.keyboard.press("ArrowRight")
     expect(angle).to_have_value("5")

@@ -21,6 +21,7 @@ from cnn_demo.cli import main
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.drawing.prepare import prepare
+from cnn_demo.prediction.calibration import Calibration
 from cnn_demo.prediction.predictor import Predictor
 from cnn_demo.prediction.wording import percent
 from cnn_demo.runs.collection import Collection
@@ -328,23 +329,56 @@ def test_why(open_page: Visit, network: tuple[Run, Any], method: str) -> None:
     assert ("speaks against it" in body) == (method != "grad_cam")  # it has no evidence against a class
 
 
+def two_verdicts(app: AppTest) -> tuple[str, ...]:
+    """The verdicts before and after the sliders were moved."""
+    (text,) = (m.value for m in app.markdown if m.value.startswith("Before:"))
+    return tuple(line.split(": ", 1)[1].strip() for line in text.split("\n"))
+
+
 def test_sliders_change_the_answer_and_the_curve(open_page: Visit, network: tuple[Run, Any]) -> None:
     from cnn_demo.inspect.variations import Variation, varied_inputs
 
     app = draw(open_draw(open_page, network[0], look="change"), digit(9))
-    assert any(m.value.startswith("Still") for m in app.markdown)
+    before, now = two_verdicts(app)
+    assert before == now
     assert len(app.get("echarts_chart")) == 1
     app.session_state["draw:changes"] = {"angle": 180, "right": 5, "down": 0, "scale": 1, "thickness": 0}
     app.run()
     assert not app.exception
     drawing = prepare(digit(9), SPEC)
     p = network[1](varied_inputs(drawing, SPEC, [Variation(), Variation(angle=180, right=5)])).max(1)
-    (line,) = (m.value for m in app.markdown if m.value.startswith(("Still", "It was")))
-    assert re.findall(r"\*\*(\w+)\*\*", line)[-1] == SPEC.classes[int(p.indices[1])]
+    assert two_verdicts(app)[0] == before
+    assert f" {SPEC.classes[int(p.indices[1])]}" in two_verdicts(app)[1]
     # What a browser may send that is no value stands at rest, what lies outside is brought to the end.
     app.session_state["draw:changes"] = {"angle": "far", "right": None, "scale": 1e9, "down": float("nan")}
     app.run()
     assert not app.exception
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_words_about_the_curve_agree_with_it(
+    open_page: Visit, network: tuple[Run, Any], monkeypatch: pytest.MonkeyPatch, strict: bool
+) -> None:
+    """Every class that wins at an angle is drawn, the upright one too; what is no digit stays none."""
+    from cnn_demo.inspect.variations import ANGLES, Variation, varied_inputs
+
+    if strict:
+        never = Calibration(temperature=1, threshold=1e9, digits=1, false_alarms=0)
+        monkeypatch.setattr(calibrations, "get_calibration", lambda *_: never)
+    app = draw(open_draw(open_page, network[0], look="change"), digit(9))
+    chart = json.loads(app.get("echarts_chart")[0].proto.spec)
+    turns = varied_inputs(prepare(digit(9), SPEC), SPEC, [Variation(angle=angle) for angle in ANGLES])
+    winners = network[1](turns).argmax(1).tolist()
+    assert {line["name"] for line in chart["series"]} == {SPEC.classes[label] for label in winners}
+    said = next(c.value for c in app.caption if c.value.startswith("Upright"))
+    assert ("no digit" in said) == strict
+    if strict:
+        assert "from -180° to 180°" in said
+        assert all("does not look like a digit" in verdict for verdict in two_verdicts(app))
+        assert chart["series"][0]["markArea"]["data"] == [[{"xAxis": -182.5}, {"xAxis": 182.5}]]
+    else:
+        assert f"Upright it reads {SPEC.classes[winners[ANGLES.index(0)]]}," in said
+        assert "markArea" not in chart["series"][0]
 
 
 @pytest.mark.parametrize(("locale", "kept"), [("en-US", "2 drawings in your collection"), ("zh-CN", "2 幅手写图")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from html import escape
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -12,6 +13,9 @@ from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer, Unanswered
 from cnn_demo.ui.shared import names
 from cnn_demo.ui.shared.i18n import _
+
+if TYPE_CHECKING:
+    from cnn_demo.prediction.calibration import Verdict
 
 # Warnings that everybody may want to read; how a picture was inverted or evened out shows in the stages.
 _SAID = ("dot", "thin", "edge", "tiny", "several", "speck")
@@ -80,9 +84,9 @@ def describe_emptiness(picture: Picture) -> tuple[str, str]:
     return _("No ink is found in this picture"), _("Cut it to the digit, or take one with more contrast.")
 
 
-def headline(answer: Answer) -> str:
-    """The verdict on a drawing in a few words."""
-    verdict = answer.prediction.verdict
+def headline(answer: Answer, verdict: Verdict | None = None) -> str:
+    """The verdict in a few words: on the drawing, or another one on a variation of it."""
+    verdict = verdict or answer.prediction.verdict
     top, second = answer.word(verdict.top), answer.word(verdict.runner_up)
     if verdict.kind == "not_a_digit":
         if answer.spec.digits:

@@ -11,6 +11,7 @@ from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.drawing.pictures import DrawingError
 from cnn_demo.drawing.prepare import prepare, stage_inputs
+from cnn_demo.inspect.variations import Variation, varied_inputs
 from cnn_demo.models.registry import create_model
 from cnn_demo.prediction.calibration import Calibration
 from cnn_demo.prediction.predictor import Predictor
@@ -88,6 +89,37 @@ def test_without_a_calibration_probabilities_are_raw_and_nothing_is_no_digit(mod
     assert prediction.verdict.kind in ("sure", "torn", "unsure")
     strict = Calibration(temperature=1, threshold=1e9, digits=1, false_alarms=0)
     assert Predictor(as_loaded(model), strict).predict([noise])[0].verdict.kind == "not_a_digit"
+
+
+def test_a_dot_is_no_digit_however_sure_the_network_is(model: nn.Module) -> None:
+    """The app once said "Sure: 0 (98.4%)" of a dot, and "This is a dot, not a digit" below it."""
+    y, x = np.mgrid[:280, :280]
+    dot = np.where((y - 140) ** 2 + (x - 140) ** 2 < 12**2, 255, 0).astype(np.uint8)
+    for predictor in (Predictor(as_loaded(model)), Predictor(as_loaded(model), WARM)):
+        (prediction,) = predictor.predict([dot])
+        assert "dot" in prediction.drawing.warnings
+        assert prediction.verdict.kind == "not_a_digit"
+        turned = varied_inputs(prediction.drawing, SPEC, [Variation(angle=30)])
+        assert [v.kind for v in predictor.judge_variations(prediction.drawing, turned)] == ["not_a_digit"]
+
+
+def test_few_real_digits_are_dots() -> None:
+    images = load_dataset("mnist-mini").test.images[:500, 0].numpy()
+    assert not [i for i, image in enumerate(images) if "dot" in prepare(image, SPEC).warnings]
+
+
+def test_variations_are_judged_like_drawings(model: nn.Module) -> None:
+    """Probabilities by hand, and the verdict against the threshold: what is no digit does not become one of 41%."""
+    drawing = prepare(pads(1)[0], SPEC)
+    inputs = varied_inputs(drawing, SPEC, [Variation(angle=angle) for angle in (0, 90, 180)])
+    logits = model(inputs).double()
+    energies = logits.logsumexp(1)
+    middle = Calibration(temperature=2, threshold=float(energies.median()) + 1e-6, digits=1, false_alarms=0)
+    found = Predictor(as_loaded(model), middle).judge_variations(drawing, inputs)
+    assert [v.kind == "not_a_digit" for v in found] == (energies < middle.threshold).tolist()
+    for verdict, row in zip(found, (logits / 2).softmax(1), strict=True):
+        assert verdict.probabilities == pytest.approx(row.tolist(), abs=1e-6)
+        assert verdict.top == int(row.argmax())
 
 
 def test_a_picture_that_cannot_be_used_is_refused(model: nn.Module) -> None:
