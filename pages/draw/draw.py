@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from cnn_demo.ui.components.pad import SIDE, rerun_when_at_rest
 from cnn_demo.ui.draw import pad, predictions, sections, style
 from cnn_demo.ui.shared import layout, picker
 from cnn_demo.ui.shared.i18n import _
@@ -20,19 +21,20 @@ chosen = picker.choose_networks(most=3)
 
 @st.fragment
 def drawing() -> None:
+    """What runs while the pen moves: the pad and the answer, nothing else."""
     row = st.container(horizontal=True, gap="large", key="draw-row")
-    with row.container(width=pad.SIDE + 8):
-        picture = pad.choose_picture(chosen[0].spec if chosen else None)
-    with row.container(key="draw-answer"):
-        if not chosen:
-            sections.show_no_network()
-            return
-        if not predictions.torch_loaded():  # the pad does not wait for torch
-            predictions.load_torch()
-            return
-        answers = sections.show_prediction(chosen, picture)
-    sections.show_closer_look(answers, picture)
+    spec = chosen[0].spec if chosen else None
+    with row.container(width=SIDE + 8), pad.choose_picture(spec) as picture, row.container(key="draw-answer"):
+        sections.show_prediction(chosen, picture)
+
+
+@st.fragment
+def closer_look() -> None:
+    """What takes longer runs when the pen rests."""
+    rerun_when_at_rest(pad.PAD)
+    sections.show_closer_look()
 
 
 drawing()
+closer_look()
 predictions.watch_followed(chosen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,9 +116,15 @@ def _answer(network: Network, picture: Picture, prepared: dict[str, Drawing]) ->
     if kind not in prepared:
         blank = np.zeros((28, 28), np.uint8)
         prepared[kind] = predictor.prepare(blank if picture.image is None else picture.image)
-    (prediction,) = predictor.predict_drawings([prepared[kind]], stages=True)
+    (prediction,) = predictor.predict_drawings([prepared[kind]])
     calibrating = known is None and not network.following and calibrations.is_calibrating(loaded)
     return Answer(network, predictor, prediction, calibrating)
+
+
+def predict_stages(answer: Answer) -> Answer:
+    """The answer, with answers at every stage of the preparation: too much for every movement of the pen."""
+    (prediction,) = answer.predictor.predict_drawings([answer.drawing], stages=True)
+    return replace(answer, prediction=prediction)
 
 
 def watch_followed(chosen: list[Network]) -> None:

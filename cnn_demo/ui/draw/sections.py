@@ -15,7 +15,7 @@ from cnn_demo.ui.shared import state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.picker import Network
 
-_KEY = "draw:look"
+_KEY, _SHOWN = "draw:look", "draw:shown"
 TITLES: dict[str, str] = {
     "stages": N_("From drawing to tensor"),
     "why": N_("Why this answer"),
@@ -25,14 +25,21 @@ TITLES: dict[str, str] = {
 }
 
 
-def show_prediction(chosen: list[Network], picture: Picture) -> list[Answer]:
-    """Ask the networks and show what they say; returns what can be looked at more closely."""
+def show_prediction(chosen: list[Network], picture: Picture) -> None:
+    """Ask the networks and show what they say; what can be looked at more closely is kept for the closer look."""
+    st.session_state[_SHOWN] = None
+    if not chosen:
+        show_no_network()
+        return
+    if not predictions.torch_loaded():  # the pad does not wait for torch
+        predictions.load_torch()
+        return
     found = predictions.predict_picture(chosen, picture)
     answers_view.show_answers(found, picture)
     answers = [answer for answer in found if isinstance(answer, Answer)]
     with st.popover(_("How sure is “sure”?"), type="tertiary", icon=":material/help:"):
         st.markdown(answers_view.describe_basis(answers))
-    return answers
+    st.session_state[_SHOWN] = answers, picture
 
 
 def show_no_network() -> None:
@@ -44,8 +51,11 @@ def show_no_network() -> None:
     st.page_link("pages/train/train.py", label=_("Train a network"), icon=":material/show_chart:")
 
 
-def show_closer_look(answers: list[Answer], picture: Picture) -> None:
-    """The closer look that is chosen; captions are offered where a network reads them."""
+def show_closer_look() -> None:
+    """The closer look that is chosen at the answers on the page; captions are offered where a network reads them."""
+    if st.session_state[_SHOWN] is None:
+        return
+    answers, picture = st.session_state[_SHOWN]
     titles = {look: title for look, title in TITLES.items() if look != "captions" or captions.reads_captions(answers)}
     _LOOKS[state.choose_view("look", _("A closer look"), titles, key=_KEY)](answers, picture)
 

@@ -14,7 +14,7 @@ import streamlit as st
 from cnn_demo.plots.png import data_url, png_bytes
 from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.draw.picture import Picture
-from cnn_demo.ui.draw.predictions import Answer
+from cnn_demo.ui.draw.predictions import Answer, predict_stages
 from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def show_stages(answers: list[Answer], picture: Picture) -> None:
     if first is None or first.empty:
         st.caption(_("The way from the picture to the network's numbers appears here."))
         return
+    answers = [predict_stages(answer) for answer in answers]
     st.html(f'<div class="draw-stages">{_figures(first, answers)}</div>')
     words = describe_lesson(answers[0])
     if words:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnn_demo.locales import N_
 from cnn_demo.plots.png import data_url, png_bytes
 from cnn_demo.prediction.wording import percent
-from cnn_demo.ui.draw.pad import SIDE
+from cnn_demo.ui.components.pad import SIDE
 from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.shared import i18n, state
