@@ -7,7 +7,7 @@ al. 2015 (jitter), Yosinski et al. 2015 (decay and blur) and Mahendran and Vedal
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -52,20 +52,37 @@ class AscentProgress:
 
     Attributes:
         step, steps: done and in all.
-        image: ``(C, H, W)`` float32, 0 to 1.
-        activation: mean of the channel's map, or the logit, for this image, without jitter.
+        image: ``(C, H, W)`` float32, 0 to 1; the most exciting one of all reports so far.
+        excitation: what is maximized (:func:`measure_excitation`), for this image, without jitter. It never falls.
+        start: the excitation of the noise at the start.
     """
 
     step: int
     steps: int
     image: np.ndarray
-    activation: float
+    excitation: float
+    start: float
+
+
+def measure_excitation(values: Tensor) -> Tensor:
+    """What is maximized: the root mean square of what is above zero, a scalar.
+
+    Squares, so that strong answers count most: the mean of a linear filter is largest for plain white or black. Where
+    nothing is above zero, it is the plain mean, which leads to where something is. Of a logit it is the logit.
+
+    Args:
+        values: a channel's map ``(H, W)``, or a scalar.
+    """
+    return values.relu().square().mean().sqrt() if bool((values > 0).any()) else values.mean()
 
 
 def maximize_activation(
     model: nn.Module, spec: DatasetSpec, layer: str, channel: int, ascent: Ascent | None = None
 ) -> Iterator[AscentProgress]:
-    """Change an image step by step so that a channel's positive activations grow.
+    """Change an image step by step so that a channel's positive activations grow (:func:`measure_excitation`).
+
+    Jitter, blur, decay and total variation hold the ascent back, so the excitation may also fall from step to step;
+    what is given is the best of the reports so far.
 
     The best place to measure is before the activation function (a convolution or a norm): behind a ReLU that gives
     zero there is no gradient to follow.
@@ -87,18 +104,18 @@ def maximize_activation(
     optimizer = torch.optim.Adam([pixels], lr=ascent.lr)
     with capture(model, kinds=(), names=("input",)) as maps:
 
-        def activation() -> float:
-            return float(maps(normalize(pixels, spec), until=layer)[0, channel].mean())
+        def excitation() -> float:
+            return float(measure_excitation(maps(normalize(pixels, spec), until=layer)[0, channel]))
 
-        yield AscentProgress(0, ascent.steps, _to_image(pixels), activation())
+        start = excitation()
+        best = AscentProgress(0, ascent.steps, _to_image(pixels), start, start)
+        yield best
         for step in range(1, ascent.steps + 1):
             dy, dx = torch.randint(-ascent.jitter, ascent.jitter + 1, (2,), generator=generator).tolist()
             moved = pixels.roll((dy, dx), (2, 3))
             seen = maps(normalize(moved, spec), grad=True, until=layer)[0, channel]
             with torch.enable_grad():
-                # Squares, so that strong answers count most: the mean of a linear filter is largest for plain
-                # white or black. Where nothing is positive yet, the plain mean leads to where something is.
-                excited = seen.relu().square().mean() if bool((seen > 0).any()) else seen.mean()
+                excited = measure_excitation(seen)
             (uphill,) = torch.autograd.grad(excited, maps["input"])
             uphill = uphill.roll((-dy, -dx), (2, 3)) / std
             uphill = uphill / uphill.abs().mean().clamp(min=1e-12)  # so that the weights below mean the same anywhere
@@ -108,7 +125,11 @@ def maximize_activation(
                 pixels.copy_(_blur(pixels, ascent.blur))
             pixels.clamp_(0, 1)
             if step % ascent.report == 0 or step == ascent.steps:
-                yield AscentProgress(step, ascent.steps, _to_image(pixels), activation())
+                now = excitation()
+                if now > best.excitation:
+                    best = replace(best, image=_to_image(pixels), excitation=now)
+                best = replace(best, step=step)
+                yield best
 
 
 def _penalty_gradient(pixels: Tensor, ascent: Ascent) -> Tensor:

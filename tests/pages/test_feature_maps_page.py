@@ -161,7 +161,12 @@ def test_the_image_a_class_likes(open_page: Open) -> None:
     app = open_page(PAGE, net="untrained:cnn")
     app.selectbox(key="maps:goal").set_value("3").run()
     next(button for button in app.button if button.label == "Climb").click().run()
-    assert "Step 96 of 96" in texts(app)
+    assert "Step 96 of 96. Logit of the class: " in texts(app)
+    app.selectbox(key="maps:goal").set_value("channel").run()
+    next(button for button in app.button if button.label == "Climb").click().run()
+    found = re.search(r"Strength of the channel: (\S+); (\S+) for the noise at the start", texts(app))
+    assert found is not None
+    assert float(found[1]) > float(found[2])
     assert not app.exception
 
 

@@ -14,6 +14,7 @@ from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.theme import TRAIN_COLOR
 
 if TYPE_CHECKING:
+    from cnn_demo.inspect.activation_maximization import AscentProgress
     from cnn_demo.inspect.architecture import Layer
     from cnn_demo.inspect.patches import PatchIndex
     from cnn_demo.inspect.scene import Scene
@@ -266,17 +267,27 @@ def show_activation_maximization(network: LoadedModel, scene: Scene, layer: Laye
     place, note = st.empty(), st.empty()
     if run:
         for step in maximize_activation(network.model, network.spec, *target, Ascent(seed=seed)):
-            _ascent(place, note, step)
+            _ascent(place, note, step, goal)
         st.session_state[_BEST_IMAGE] = (which, step)
     elif st.session_state.get(_BEST_IMAGE, (None,))[0] == which:
-        _ascent(place, note, st.session_state[_BEST_IMAGE][1])
+        _ascent(place, note, st.session_state[_BEST_IMAGE][1], goal)
 
 
-def _ascent(place: Any, note: Any, step: Any) -> None:
+def _ascent(place: Any, note: Any, step: AscentProgress, goal: str) -> None:
+    """The image, and the number that climbs: not a mean, which may fall while the channel answers more strongly."""
     picture = (step.image[0] * 255).round().astype(np.uint8).repeat(6, 0).repeat(6, 1)
     place.image(picture, width=168)
-    note.caption(
-        _("Step {step} of {steps}; mean activation {value}").format(
-            step=step.step, steps=step.steps, value=f"{step.activation:.4g}"
+    if goal != "channel":
+        words = _("Step {step} of {steps}. Logit of the class: {value}; {start} for the noise at the start.")
+    elif step.excitation > 0:
+        words = _(
+            "Step {step} of {steps}. Strength of the channel: {value}; {start} for the noise at the start. It is the "
+            "root mean square of what its map has above zero, and it is what climbs."
         )
-    )
+    else:
+        words = _(
+            "Step {step} of {steps}. Nothing in the map is above zero yet; its mean climbs: {value}, {start} for the "
+            "noise at the start."
+        )
+    numbers = {"value": f"{step.excitation:.4g}", "start": f"{step.start:.4g}"}
+    note.caption(words.format(step=step.step, steps=step.steps, **numbers))
