@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.datasets.splits import Split
 from cnn_demo.inspect.architecture import response
 from cnn_demo.inspect.capture import Captured, capture
+from cnn_demo.inspect.receptive import ReceptiveField
 
 BEST = 9
 DEAD_SAMPLE = 1000
@@ -69,6 +70,58 @@ class PatchIndex:
     layers: dict[str, ChannelStatistics]
     n: int
     sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class PatchGroup:
+    """Patches of one channel that look the same.
+
+    Attributes:
+        pixels: ``(C, h, w)`` uint8, the first of them; zero outside its image.
+        inside: ``(h, w)`` bool, whether the pixel lies in the image.
+        value: the largest activation of them.
+        images: numbers of their images in the data set, in descending order of activation.
+        windows: where each lies in its image: top, left, bottom, right, the last two exclusive.
+    """
+
+    pixels: np.ndarray
+    inside: np.ndarray
+    value: float
+    images: tuple[int, ...]
+    windows: tuple[tuple[int, int, int, int], ...]
+
+
+def group_patches(
+    part: ChannelStatistics, channel: int, images: Tensor, field: ReceptiveField, *, tolerance: int = 8
+) -> list[PatchGroup]:
+    """The best patches of a channel, those that look the same together: a window of 3 × 3 repeats in many images.
+
+    Args:
+        part: the statistics of the channel's layer.
+        channel: its number.
+        images: all images of the data set, ``(N, C, H, W)`` uint8.
+        field: the receptive field of the layer.
+        tolerance: shades of 255 by which a pixel may differ from that of the first patch of its group.
+
+    Returns:
+        At most nine groups, the strongest first; none for a channel that is never above zero.
+    """
+    groups: list[PatchGroup] = []
+    for k, number in enumerate(part.images[channel].tolist()):
+        value = float(part.values[channel, k])
+        if number < 0 or value <= 0:
+            continue
+        window = field.window(int(part.rows[channel, k]), int(part.cols[channel, k]))
+        pixels, inside = crop(images[number].numpy(), window)
+        for place, group in enumerate(groups):
+            apart = np.abs(group.pixels.astype(np.int16) - pixels).max()
+            if apart <= tolerance and np.array_equal(group.inside, inside):
+                more = {"images": (*group.images, number), "windows": (*group.windows, window)}
+                groups[place] = replace(group, **more)
+                break
+        else:
+            groups.append(PatchGroup(pixels, inside, value, (number,), (window,)))
+    return groups
 
 
 def channel_statistics(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _LAYER, _CHANNEL, _GOAL, _SEED, _BEST_IMAGE = "maps:layer", "maps:channel", "maps:goal", "maps:seed", "maps:maximized"
 _STYLE = "<style>[class*='st-key-maps-'] img { image-rendering: pixelated; border-radius: 2px; }</style>"
+_FRAME = (234, 88, 12)  # around a patch in its image: the orange of theme.TEST_COLOR
 _ASK_FROM = 2e11  # multiply-adds for which nobody is asked: some ten seconds on two cores
 
 
@@ -179,8 +181,8 @@ def show_kernel(scene: Scene, layer: Layer, channel: int) -> None:
 
 
 def show_patches(network: LoadedModel, layer: Layer, channel: int, found: PatchIndex) -> None:
-    """The nine patches, with label and activation."""
-    from cnn_demo.inspect.patches import crop
+    """The nine patches, with label and activation, and where small ones lie in their images."""
+    from cnn_demo.inspect.patches import group_patches
 
     part = found.layers[layer.name]
     if part.dead[channel]:
@@ -190,18 +192,49 @@ def show_patches(network: LoadedModel, layer: Layer, channel: int, found: PatchI
             )
         )
     whole = _both_splits(network.spec.name)
+    groups = group_patches(part, channel, whole.images, layer.field)
     with st.container(horizontal=True, gap="small", key="maps-patches"):
-        for k in range(part.images.shape[1]):
-            number = int(part.images[channel, k])
-            if number < 0 or part.values[channel, k] <= 0:
-                continue
-            window = layer.field.window(int(part.rows[channel, k]), int(part.cols[channel, k]))
-            patch, inside = crop(whole.images[number].numpy(), window)
-            label = _(network.spec.classes[int(whole.labels[number])])
-            st.image(_patch_picture(patch, inside), caption=f"{label} · {part.values[channel, k]:.3g}")
+        for group in groups:
+            label = _(network.spec.classes[int(whole.labels[group.images[0]])])
+            who = label if len(group.images) == 1 else f"× {len(group.images)}"
+            st.image(_patch_picture(group.pixels, group.inside), caption=f"{who} · {group.value:.3g}")
     words = _("Class and activation of {layer}; out of {n} images, cropped to the receptive field of {size} pixels.")
     size = " × ".join(map(str, layer.field.size))
-    st.caption(words.format(layer=part.response, n=f"{found.n:,}", size=size))
+    said = words.format(layer=part.response, n=f"{found.n:,}", size=size)
+    if any(len(group.images) > 1 for group in groups):
+        said += " " + _("Patches that look the same are shown once, with their number: so small a window repeats.")
+    st.caption(said)
+    places = [(number, window) for g in groups for number, window in zip(g.images, g.windows, strict=True)]
+    if places and math.prod(layer.field.size) <= math.prod(whole.images.shape[2:]) / 4:
+        with st.container(key="maps-patches-places"):
+            framed = [_framed_picture(whole.images[number].numpy(), window) for number, window in places]
+            st.image(_arrange_pictures(framed), caption=_("Where the patches lie, in the order of their activation"))
+
+
+def _framed_picture(image: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
+    """``(C, h, w)`` to ``(H, W, 3)`` uint8, enlarged to some 84 pixels, with a frame around a window."""
+    picture = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)  # (C, h, w) -> (h, w, 3)
+    zoom = max(1, round(84 / max(picture.shape[:2])))
+    large = picture.repeat(zoom, 0).repeat(zoom, 1)
+    top, left, bottom, right = (max(0, edge * zoom) for edge in window)
+    outer, inner = (slice(max(0, top - 2), bottom + 2), slice(max(0, left - 2), right + 2)), (top, bottom, left, right)
+    kept = large[inner[0] : inner[1], inner[2] : inner[3]].copy()
+    large[outer] = _FRAME
+    large[inner[0] : inner[1], inner[2] : inner[3]] = kept
+    return large
+
+
+def _arrange_pictures(pictures: list[np.ndarray]) -> np.ndarray:
+    """Pictures of one size ``(H, W, 3)`` as three in a row, transparent between them: ``(rows, columns, 4)`` uint8."""
+    height, width = pictures[0].shape[:2]
+    columns, gap = min(3, len(pictures)), 6
+    rows = -(-len(pictures) // columns)
+    sheet = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4), np.uint8)
+    for place, picture in enumerate(pictures):
+        top, left = (place // columns) * (height + gap), (place % columns) * (width + gap)
+        sheet[top : top + height, left : left + width, :3] = picture
+        sheet[top : top + height, left : left + width, 3] = 255
+    return sheet
 
 
 def _patch_picture(patch: np.ndarray, inside: np.ndarray) -> np.ndarray:

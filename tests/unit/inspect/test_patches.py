@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.datasets.splits import Split
 from cnn_demo.inspect import patches
 from cnn_demo.inspect.architecture import layers
-from cnn_demo.inspect.patches import cached_statistics, channel_statistics, crop, fingerprint
+from cnn_demo.inspect.patches import cached_statistics, channel_statistics, crop, fingerprint, group_patches
 from cnn_demo.models.cnn import CNN
 
 SPEC = get_spec("mnist-mini")
@@ -120,3 +121,27 @@ def test_crop_over_the_edge() -> None:
     assert patch.tolist() == [[[0, 0, 0, 0], [2, 3, 0, 0], [6, 7, 0, 0]]]
     assert inside.tolist() == [[False] * 4, [True, True, False, False], [True, True, False, False]]
     assert not crop(image, (5, 5, 8, 8))[1].any()
+
+
+def test_patches_that_look_the_same_are_one_group() -> None:
+    """Nine images, one channel that sums a 2 × 2 window: most see white, somewhere."""
+    images = torch.zeros(9, 1, 6, 6, dtype=torch.uint8)
+    for number in range(8):
+        images[number, 0, 1 : 3 + number % 3, 1 + number % 3 : 4] = 255
+    images[7, 0][images[7, 0] > 0] = 250  # looks the same
+    images[8, 0, 2:4, 2:4] = 90
+    model = nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 5 * 5, 10))
+    with torch.no_grad():
+        model.get_parameter("0.weight")[:] = torch.tensor([1.0, -1.0])[:, None, None, None]
+        model.get_parameter("0.bias")[:] = torch.tensor([0.0, -9.0])
+    part = channel_statistics(model.eval(), Split(images, torch.zeros(9, dtype=torch.int64)), SPEC).layers["0"]
+    field = layers(model, (1, 6, 6))[1].field
+    groups = group_patches(part, 0, images, field)
+    assert [len(group.images) for group in groups] == [6, 2, 1]  # white squares, white lines, a gray square
+    assert [int(group.pixels.max()) for group in groups] == [255, 255, 90]
+    for group in groups:
+        for number, (top, left, bottom, right) in zip(group.images, group.windows, strict=True):
+            seen = images[number].numpy()[:, top:bottom, left:right].astype(int)
+            assert np.abs(seen - group.pixels).max() <= 8
+    assert sorted(n for group in groups for n in group.images) == list(range(9))
+    assert group_patches(part, 1, images, field) == []  # never above zero
