@@ -116,8 +116,8 @@ def group_patches(
         for place, group in enumerate(groups):
             apart = np.abs(group.pixels.astype(np.int16) - pixels).max()
             if apart <= tolerance and np.array_equal(group.inside, inside):
-                more = {"images": (*group.images, number), "windows": (*group.windows, window)}
-                groups[place] = replace(group, **more)
+                numbers, windows = (*group.images, number), (*group.windows, window)
+                groups[place] = replace(group, images=numbers, windows=windows)
                 break
         else:
             groups.append(PatchGroup(pixels, inside, value, (number,), (window,)))
