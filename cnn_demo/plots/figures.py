@@ -5,15 +5,20 @@ Figures carry their words from outside, so that a page can give them in the visi
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+from matplotlib import font_manager
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from cnn_demo.plots.palette import MARK_COLOR, TEST_COLOR, TRAIN_COLOR, VAL_COLOR
 
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 
 # Names of fonts with Chinese glyphs on Linux, Windows and macOS; matplotlib takes the first for each missing glyph.
 FONTS = ["DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC"]
+_CHINESE_FILES = ("notosanscjk", "sourcehansans", "msyh", "pingfang")  # how the files of these fonts begin
 _COLORS = {"train": TRAIN_COLOR, "val": VAL_COLOR, "test": TEST_COLOR}
 _MARKERS = {"val": "D", "test": "o"}
 
@@ -47,11 +53,21 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One pair of axes: its y label, its lines, and whether y is logarithmic."""
+    """One pair of axes.
+
+    Attributes:
+        ylabel: its words beside the y axis.
+        lines: what is drawn.
+        log: whether y is logarithmic.
+        limits: the ends of the y axis; None for those of the lines.
+        percent: whether y counts in percent.
+    """
 
     ylabel: str
     lines: tuple[Line, ...]
     log: bool = False
+    limits: tuple[float, float] | None = None
+    percent: bool = False
 
 
 def draw_curves(
@@ -68,7 +84,7 @@ def draw_curves(
     """
     with mpl.rc_context({"font.family": _list_installed(FONTS), "svg.fonttype": "none", "axes.unicode_minus": False}):
         figure = Figure(figsize=(width, width * 0.42), dpi=160, layout="constrained")
-        figure.suptitle(title, fontsize=13)
+        figure.suptitle(title, fontsize=13, parse_math=False)  # a name that a person gave may hold a $
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             for line in panel.lines:
                 axes.plot(
@@ -95,6 +111,10 @@ def draw_curves(
                     color=MARK_COLOR,
                 )
             axes.set(xlabel=xlabel, ylabel=panel.ylabel, yscale="log" if panel.log else "linear")
+            if panel.limits:
+                axes.set_ylim(panel.limits)
+            if panel.percent:
+                axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
             axes.grid(alpha=0.25)
             axes.spines[["top", "right"]].set_visible(False)
             if any(line.label for line in panel.lines):
@@ -118,10 +138,20 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
 
 def _list_installed(names: Sequence[str]) -> list[str]:
     """The names this machine has, so that matplotlib does not warn of the others."""
-    from matplotlib.font_manager import fontManager
-
-    have = set(fontManager.get_font_names())
+    _learn_new_fonts()
+    have = set(font_manager.fontManager.get_font_names())
     return [name for name in names if name in have]
+
+
+@cache
+def _learn_new_fonts() -> None:
+    """Add the Chinese fonts that were installed after matplotlib wrote its list of fonts; it would draw boxes."""
+    known = {font.fname for font in font_manager.fontManager.ttflist}
+    for file in font_manager.findSystemFonts():
+        name = Path(file).name.lower().replace("-", "").replace("_", "")
+        if file not in known and name.startswith(_CHINESE_FILES):
+            with contextlib.suppress(OSError, RuntimeError):  # a damaged file is no reason to draw nothing
+                font_manager.fontManager.addfont(file)
 
 
 def draw_feature_maps(title: str, tiles: Tiles, colors: str, value: str, note: str = "", width: float = 10) -> Figure:
@@ -140,7 +170,7 @@ def draw_feature_maps(title: str, tiles: Tiles, colors: str, value: str, note: s
         figure = Figure(figsize=(width, max(2.2, width * 0.88 * height / across + 0.9)), dpi=160, layout="constrained")
         axes = figure.subplots()
         axes.imshow(tiles.picture, interpolation="nearest")
-        axes.set_title(title, fontsize=13)
+        axes.set_title(title, fontsize=13, parse_math=False)
         axes.set_axis_off()
         if tiles.tile[1] >= 5:
             for place, channel in enumerate(tiles.order):

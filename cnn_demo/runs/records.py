@@ -67,6 +67,7 @@ class Run:
             ``error_detail`` a traceback, ``hint`` data for a way out.
         activity: what a starting run is doing, e.g. ``{"doing": "download", "file": ..., "done": ..., "total": ...}``.
         owned: a command line holds it; workers leave it alone.
+        request: what it was asked and has not done yet: ``pause``, ``stop`` or nothing.
         queue_position: 1 for the next to start; 0 when not queued.
         version: grows with every change.
         unknown_settings: settings that this version of the program does not know, by name.
@@ -103,6 +104,7 @@ class Run:
     activity: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     owned: bool = False
+    request: str = ""
     queue_position: int = 0
     version: int = 0
     unknown_settings: dict[str, Any] = field(default_factory=dict)
@@ -118,6 +120,13 @@ class Run:
         """Waiting, being prepared, or running without a first step to show."""
         before = self.state in (RunState.QUEUED, RunState.STARTING)
         return before or (self.state is RunState.RUNNING and not self.step)
+
+    @property
+    def is_asked(self) -> bool:
+        """It is asked to pause, to go on or to end, and has not done so yet."""
+        if self.state in (RunState.STARTING, RunState.RUNNING):
+            return self.request == "pause"
+        return self.state is RunState.STOPPING or (self.state is RunState.PAUSED and not self.request)
 
     @property
     def title(self) -> str:

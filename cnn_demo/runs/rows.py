@@ -16,7 +16,7 @@ from cnn_demo.runs.records import EpochRow, Run, RunState
 from cnn_demo.settings.errors import HIDDEN
 from cnn_demo.settings.stored import load_stored_config
 
-_TEXTS = ("name", "device", "error", "error_kind", "error_detail")
+_TEXTS = ("name", "device", "error", "error_kind", "error_detail", "request")
 _NUMBERS = (
     "step",
     "total_steps",

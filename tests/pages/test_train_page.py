@@ -14,7 +14,7 @@ from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.ui.shared import names
-from cnn_demo.ui.shared.i18n import use
+from cnn_demo.ui.shared.i18n import _, use
 from cnn_demo.ui.train import form
 from tests.pages.reading import words
 
@@ -34,6 +34,11 @@ def ticked(app: AppTest) -> list[str]:
     """The presets that the form agrees with."""
     presets = [b for b in app.button if (b.key or "").startswith("train:preset:")]
     return [(b.key or "").rpartition(":")[2] for b in presets if "check" in b.proto.icon]
+
+
+def progress(app: AppTest) -> str:
+    """The words at the progress bar."""
+    return "\n".join(element.proto.text for element in app.get("progress"))
 
 
 def keys(app: AppTest) -> set[str]:
@@ -269,7 +274,7 @@ def test_stop_rename_resume_and_delete(open_page: Callable, make_run: Callable[.
     assert store.get(run.id).state is RunState.STOPPING
     done = make_run("stopped", epochs=3, config=TrainConfig(epochs=10))
     app = open_page(TRAIN, run=done.id)
-    app.text_input(key=f"name:{done.id}").set_value("  Tuesday  ").run()
+    app.text_input(key=f"name:{done.id}:").set_value("  Tuesday  ").run()
     assert store.get(done.id).name == "Tuesday"
     button(app, "restart:").click().run()
     assert store.get(done.id).state is RunState.QUEUED
@@ -285,14 +290,39 @@ def test_stop_rename_resume_and_delete(open_page: Callable, make_run: Callable[.
 def test_new_learning_rate_reaches_the_run(open_page: Callable, make_run: Callable[..., Run], store: Store) -> None:
     run = make_run("running", epochs=1, config=TrainConfig(epochs=10))
     app = open_page(TRAIN, run=run.id)
-    app.number_input(key=f"lr:{run.id}").set_value(0.0).run()
+    (field,) = (n for n in app.number_input if (n.key or "").startswith("lr:"))
+    assert field.value == 0.001
+    field.set_value(0.0).run()
     button(app, "lr-apply:").click().run()
     assert "Learning rate" in app.toast[0].value  # refused, by name
-    app.number_input(key=f"lr:{run.id}").set_value(0.0005).run()
+    app.number_input(key=field.key).set_value(0.0005).run()
     button(app, "lr-apply:").click().run()
     requests = store.take_requests(run.id)
     assert requests is not None
     assert requests.lr == 0.0005
+    store.add_mark(run.id, "lr", 20, 1.0, 0.0005)  # the worker's answer
+    app.run()
+    (field,) = (n for n in app.number_input if (n.key or "").startswith("lr:"))
+    assert field.value == 0.0005
+    assert "learning rate 0.001 → 0.0005" in app.caption[0].value
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_run_that_is_asked_to_pause_says_so_at_once(
+    open_page: Callable, make_run: Callable[..., Run], store: Store, locale: str
+) -> None:
+    run = make_run("running", epochs=1, config=TrainConfig(epochs=10))
+    app = open_page(TRAIN, locale, run=run.id)
+    button(app, "pause:").click().run()
+    assert store.get(run.id).is_asked
+    with use("zh_CN" if locale == "zh-CN" else "en"):
+        assert _("Pausing after this batch and saving a checkpoint…") in progress(app)
+    assert button(app, "pause:").disabled
+    store.set_state(run.id, RunState.PAUSED)
+    assert not store.get(run.id).is_asked
+    app.run()
+    button(app, "play_arrow:").click().run()
+    assert store.get(run.id).is_asked  # until its process goes on
 
 
 def test_settings_of_a_run_can_be_used_again(open_page: Callable, make_run: Callable[..., Run], store: Store) -> None:

@@ -115,6 +115,5 @@ def figure(store: Store, run: Run, kind: str, code: str, smoothing: float = 0.6)
                     lines.append(plots.Line(role, f"{title} (n = {n:,})", [float(r.epoch) for r in rows], values))
             panels.append(plots.Panel(label, tuple(lines)))
         marks = [(mark.epoch, name) for mark in store.marks(run.id) if (name := charts.name_mark(mark))]
-        return plots.figure_bytes(
-            plots.draw_curves(f"{run.title} · {run.config.dataset}", _("Epoch"), panels, marks), kind
-        )
+        what = [run.title] if not run.name else [run.title, run.config.model, run.config.dataset]
+        return plots.figure_bytes(plots.draw_curves(" · ".join(what), _("Epoch"), panels, marks), kind)

@@ -40,11 +40,22 @@ class Curves:
 def show_live_view(store: Store, run: Run) -> None:
     """The live view; it polls only while the run is active."""
     # The first sign of life should not wait for a slow clock; later, a look every 1.5 s costs training little.
-    interval = 0.3 if run.is_starting else 1.5
-    st.fragment(_live, run_every=interval if run.state.active else None)(store, run.id, run.state, run.step > 0)
+    # The same holds while it is to do what it was asked.
+    interval = 0.3 if run.is_starting or run.is_asked else 1.5
+    st.fragment(_live, run_every=interval if run.state.active else None)(store, run.id, _around(store, run))
 
 
-def _live(store: Store, run_id: str, painted: RunState, had_steps: bool) -> None:
+def current_rate(store: Store, run: Run) -> float:
+    """The base learning rate of a run: that of its settings, or the one that was set last while it trained."""
+    return next((m.value for m in reversed(store.marks(run.id)) if m.kind == "lr" and m.value), run.config.lr)
+
+
+def _around(store: Store, run: Run) -> tuple[RunState, bool, str, float]:
+    """What the page around the live view shows of a run: its badge and buttons, and its learning rate."""
+    return run.state, run.step > 0, run.request, current_rate(store, run)
+
+
+def _live(store: Store, run_id: str, painted: tuple[RunState, bool, str, float]) -> None:
     try:
         run = store.get(run_id)
         if run.state is RunState.QUEUED:
@@ -54,7 +65,7 @@ def _live(store: Store, run_id: str, painted: RunState, had_steps: bool) -> None
     except OSError as error:
         st.warning(_("The run cannot be read at the moment: {reason}").format(reason=error))
         return  # the next poll tries again
-    if run.state is not painted or (run.step > 0) is not had_steps:
+    if _around(store, run) != painted:
         st.rerun()  # the whole page: other buttons, another badge, another timer, and none once the run has ended
     _progress(run)
     if run.state.ended and not run.step:
@@ -105,6 +116,8 @@ def _progress(run: Run) -> None:
             st.progress(done, _("Stopping after this batch and saving a checkpoint…"))
         case RunState.PAUSED:
             st.progress(done, _("Paused.") + " " + _where(run))
+        case RunState.RUNNING if run.request == "pause":
+            st.progress(done, _("Pausing after this batch and saving a checkpoint…") + " " + _where(run))
         case RunState.RUNNING:
             left = remaining(run)
             eta = _("{time} left").format(time=names.duration(left)) if left is not None else ""
@@ -162,12 +175,12 @@ def _figures(run: Run) -> None:
 
 def controls() -> None:
     """How the curves are drawn; outside the part that polls, so that it is not sent anew each time."""
-    st.session_state.setdefault(_SMOOTHING, 0.6)
     with st.popover(_("View"), icon=":material/show_chart:"):
         st.slider(
             _("Smoothing"),
             0.0,
             0.98,
+            0.6,
             step=0.02,
             key=_SMOOTHING,
             persist_state="session",

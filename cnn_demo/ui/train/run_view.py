@@ -17,6 +17,7 @@ from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import escape
 from cnn_demo.ui.shared.store import get_store
 from cnn_demo.ui.train import downloads, form, live, run_errors
+from cnn_demo.ui.train.live import current_rate
 
 if TYPE_CHECKING:
     from cnn_demo.runs.store import Store
@@ -30,7 +31,7 @@ def show_run(store: Store, run: Run) -> None:
     if notice:
         st.toast(notice, icon=":material/info:")
     st.markdown(f"### {escape(run.title)} {names.state_badge(run.state.value)}", anchors=False)
-    st.caption(summary(run))
+    st.caption(summary(run, current_rate(store, run)))
     if has_fresh_head(store, run):
         st.caption(_("The last layer began afresh: this data set has other classes than that of the first weights."))
     if run.from_other_version:
@@ -46,13 +47,19 @@ def show_run(store: Store, run: Run) -> None:
     live.show_live_view(store, run)
 
 
-def summary(run: Run) -> str:
-    """The settings of a run in a line; what is at its default and rarely changed is left out."""
+def summary(run: Run, rate: float) -> str:
+    """The settings of a run in a line; what is at its default and rarely changed is left out.
+
+    Args:
+        run: the run.
+        rate: its base learning rate now.
+    """
     parts = []
     for setting, value in list_told(run.config):
         if setting.name == "device":
             value = run.device or value
-        parts.append(names.describe_setting(setting, value))
+        text = names.describe_setting(setting, value)
+        parts.append(f"{text} → {rate:g}" if setting.name == "lr" and rate != value else text)
         if setting.name == "model" and run.parameters:
             parts.append(_("{n} parameters").format(n=f"{run.parameters:,}"))
     return escape(" · ".join(parts))
@@ -61,7 +68,7 @@ def summary(run: Run) -> str:
 def _buttons(store: Store, run: Run) -> None:
     with st.container(horizontal=True, key="run-buttons"):
         if run.state.can_pause:
-            _button(_("Pause"), "pause", ":material/pause:", run, store.pause)
+            _button(_("Pause"), "pause", ":material/pause:", run, store.pause, waits=run.is_asked)
         if run.state is RunState.PAUSED:
             _button(_("Resume"), "play_arrow", ":material/play_arrow:", run, store.resume, primary=True)
         if run.state.resumable and not run.from_other_version:
@@ -69,16 +76,32 @@ def _buttons(store: Store, run: Run) -> None:
         if run.state.active and run.state is not RunState.STOPPING:
             _button(_("Stop"), "stop", ":material/stop:", run, store.stop)
         if run.state.can_pause or run.state is RunState.PAUSED:
-            _rate(run)
+            _rate(run, current_rate(store, run))
         if run.step:
             downloads.show_downloads(store, run)
             live.controls()
         _more(run)
 
 
-def _button(label: str, key: str, icon: str, run: Run, action: Callable[[str], Any], *, primary: bool = False) -> None:
-    kind = "primary" if primary else "secondary"
-    st.button(label, key=f"{key}:{run.id}", icon=icon, type=kind, on_click=_do, args=(action, run.id))  # type: ignore[arg-type]
+def _button(
+    label: str,
+    key: str,
+    icon: str,
+    run: Run,
+    action: Callable[[str], Any],
+    *,
+    primary: bool = False,
+    waits: bool = False,
+) -> None:
+    st.button(
+        label,
+        key=f"{key}:{run.id}",
+        icon=icon,
+        type="primary" if primary else "secondary",
+        disabled=waits,
+        on_click=_do,
+        args=(action, run.id),
+    )
 
 
 def _do(action: Callable[..., Any], *args: Any) -> None:
@@ -108,14 +131,16 @@ def _go_on_from_weights(run_id: str) -> None:
     launcher.ensure_worker(get_store())
 
 
-def _rate(run: Run) -> None:
+def _rate(run: Run, rate: float) -> None:
     with st.popover(_("Learning rate"), icon=":material/tune:"):
-        key = f"lr:{run.id}"
-        st.session_state.setdefault(key, run.config.lr)
+        # A popover makes what is in it when it is opened; a value that was put into the session state would be gone by
+        # then. Another rate makes another field, which opens with it.
+        key = f"lr:{run.id}:{rate:g}"
         st.number_input(
             _("New learning rate"),
             0.0,
             10.0,
+            rate,
             step=0.0005,
             format="%g",
             key=key,
@@ -130,9 +155,16 @@ def _set_rate(run_id: str, key: str) -> None:
 
 def _more(run: Run) -> None:
     with st.popover(_("More"), icon=":material/more_horiz:"):
-        key = f"name:{run.id}"
-        st.session_state.setdefault(key, run.name)
-        st.text_input(_("Name"), key=key, max_chars=80, placeholder=run.title, on_change=_set_name, args=(run.id, key))
+        key = f"name:{run.id}:{run.name}"  # another name, another field: see the learning rate
+        st.text_input(
+            _("Name"),
+            run.name,
+            key=key,
+            max_chars=80,
+            placeholder=run.title,
+            on_change=_set_name,
+            args=(run.id, key),
+        )
         st.button(
             _("Use these settings"),
             key=f"copy:{run.id}",
