@@ -168,7 +168,7 @@ def pack_scene(scene: Scene, options: ViewOptions, **more: Any) -> bytes:
     shown = [layer.name for layer in options.shown_layers(scene)]
     sent = _layers_to_send(scene, shown)
     exact = sum(int(np.prod(scene.layer(name).shape)) for name in sent) <= EXACT_VALUES
-    arrays = _ArrayPacker()
+    arrays = ArrayPacker()
     facts = []
     for layer in scene.layers:
         fact = _describe_layer(layer)
@@ -186,6 +186,11 @@ def pack_scene(scene: Scene, options: ViewOptions, **more: Any) -> bytes:
         "tables": {"sequential": arrays.add(color_table(SEQUENTIAL)), "diverging": arrays.add(color_table(DIVERGING))},
         **more,
     }
+    return join_message(header, arrays)
+
+
+def join_message(header: dict[str, Any], arrays: ArrayPacker) -> bytes:
+    """A little-endian length, that much JSON, then the numbers that the JSON points to."""
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-len(text) % 4)  # what follows starts at a multiple of four
     return struct.pack("<I", len(text)) + text + arrays.joined()
@@ -199,7 +204,7 @@ def _layers_to_send(scene: Scene, shown: list[str]) -> set[str]:
     return {name for name in names if is_drawable(scene.layer(name))}
 
 
-class _ArrayPacker:
+class ArrayPacker:
     """Arrays one behind the other, each at a multiple of four."""
 
     def __init__(self) -> None:
@@ -237,7 +242,7 @@ def _describe_layer(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _pack_values(scene: Scene, layer: Layer, arrays: _ArrayPacker, exact: bool) -> dict[str, Any]:
+def _pack_values(scene: Scene, layer: Layer, arrays: ArrayPacker, exact: bool) -> dict[str, Any]:
     values = scene.values(layer.name)
     low, high = float(values.min()), float(values.max())
     if not exact:
