@@ -1,8 +1,8 @@
 """Which channels a map rests on for one image, and by how much: exact parts of sums, no estimate.
 
-A convolution adds up what each channel of its input gives. So does a linear layer over features, and a residual sum over
-its terms. The part of one input channel in all units of one output channel is such a sum taken by itself; the parts of
-all channels and the bias add up to what PyTorch computed. Behind a ReLU only units that answer count, and behind a
+A convolution adds up what each channel of its input gives. So does a linear layer over features, and a residual sum
+over its terms. The part of one input channel in all units of one output channel is such a sum taken by itself; the
+parts of all channels and the bias add up to what PyTorch computed. Behind a ReLU only units that answer count, and behind a
 normalization each unit counts with its factor, so that parts are those of what is seen in the map.
 """
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.grad import conv2d_weight
 
 from cnn_demo.inspect.capture import Node
 from cnn_demo.inspect.receptive import window_settings
@@ -69,8 +70,8 @@ def list_feeds(scene: Scene, name: str, outputs: np.ndarray, home: Home) -> list
         return _label(scene, node, split_linear(scene, node, outputs, factors), home, name)
     if node.kind == "add" and node.settings.get("alpha", 1) == 1:
         return _split_sum(scene, node, outputs, factors, home, name)
-    found = [carrier for source in node.inputs if (carrier := _carrier(scene, source, home, name))]
-    return [Feed(source, mixed=True) for source in dict.fromkeys(found)]
+    carriers = [carrier for source in node.inputs if (carrier := _carrier(scene, source, home, name))]
+    return [Feed(source, mixed=True) for source in dict.fromkeys(carriers)]
 
 
 def split_convolution(scene: Scene, node: Node, outputs: np.ndarray, factors: np.ndarray) -> np.ndarray:
@@ -106,9 +107,7 @@ def split_convolution(scene: Scene, node: Node, outputs: np.ndarray, factors: np
         own = weight[torch.from_numpy(outputs[here])]
         first = int(group) * each
         counts = torch.from_numpy(factors[here])[None]  # (1, outputs, H, W)
-        met = torch.nn.grad.conv2d_weight(
-            source[:, first : first + each], own.shape, counts, stride=stride, dilation=dilation
-        )
+        met = conv2d_weight(source[:, first : first + each], own.shape, counts, stride=stride, dilation=dilation)
         parts[here, first : first + each] = (met * own).sum((2, 3)).numpy()  # (outputs, I / groups)
     return parts
 
@@ -192,8 +191,8 @@ def _factors_before(scene: Scene, node: Node, outputs: np.ndarray, factors: np.n
         scale = _norm_factors(scene, node)
         return None if scale is None else factors * np.broadcast_to(scale, scene.values(node.name).shape)[outputs]
     if node.kind == "pool":  # a folded pooling: units count as before it
-        before = scene.values(node.inputs[0])
-        return np.ones((len(outputs), *before.shape[1:])) if len(before) == scene.layer(node.name).channels else None
+        whole = scene.values(node.inputs[0])
+        return np.ones((len(outputs), *whole.shape[1:])) if len(whole) == scene.layer(node.name).channels else None
     before = scene.values(node.inputs[0]) if len(scene.layer(node.inputs[0]).map_shape) in (1, 3) else None
     return factors if before is not None and before.shape == scene.values(node.name).shape else None
 

@@ -1,7 +1,7 @@
 """A whole network for one image on one screen: columns of its strongest maps, and what feeds them.
 
-A column is a layer, or several that are folded into one: a convolution with its normalization and activation, or a whole
-block of a residual network. As much is folded as is needed for all to fit.
+A column is a layer, or several that are folded into one: a convolution with its normalization and activation, or a
+whole block of a residual network. As much is folded as is needed for all to fit.
 """
 
 from __future__ import annotations
@@ -124,9 +124,10 @@ def rank_channels(scene: Scene, columns: list[Column]) -> list[np.ndarray]:
 def pack_overview(scene: Scene, probabilities: np.ndarray, unfolded: str = "", **more: Any) -> bytes:
     """Pack the overview for the browser, in the format of :func:`cnn_demo.inspect.scene.pack_scene`.
 
-    Each column has its strongest maps as one byte a value (``low + byte / 255 · (high - low)``) and its feeds: the part
-    that each drawn map of another column gives (``parts``, outputs × inputs), what the maps of that column give that are
-    not drawn (``rest``), the sum of all parts without their signs (``size``) and the channels that give most (``top``).
+    Each column has its strongest maps as one byte a value (``low + byte / 255 · (high - low)``) and its feeds: the
+    part that each drawn map of another column gives (``parts``, outputs × inputs), what the maps of that column give
+    that are not drawn (``rest``), the sum of all parts without their signs (``size``) and the channels that give
+    most (``top``).
 
     Args:
         scene: what the network made of the image.
