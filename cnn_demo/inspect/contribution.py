@@ -2,8 +2,8 @@
 
 A convolution adds up what each channel of its input gives. So does a linear layer over features, and a residual sum
 over its terms. The part of one input channel in all units of one output channel is such a sum taken by itself; the
-parts of all channels and the bias add up to what PyTorch computed. Behind a ReLU only units that answer count, and behind a
-normalization each unit counts with its factor, so that parts are those of what is seen in the map.
+parts of all channels and the bias add up to what PyTorch computed. Behind a ReLU only units that answer count, and
+behind a normalization each unit counts with its factor: the parts are those of what is seen in the map.
 """
 
 from __future__ import annotations
