@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnn_demo.cli.output import EXIT_USAGE, CommandFailed, add_json_option, complain, give, say
-from cnn_demo.settings.config import ConfigError
+from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.settings.reference import BadReference, ModelRef
 
 if TYPE_CHECKING:
@@ -89,6 +89,9 @@ def _steer(store: Store, args: argparse.Namespace) -> Run:
     from cnn_demo.runs import launcher, recovery
 
     if args.action == "lr":
+        TrainConfig(lr=args.lr)  # a wrong rate is a wrong command line, whatever the run
+    _refuse_in_vain(store.get(args.run), args.action)
+    if args.action == "lr":
         return store.set_lr(args.run, args.lr)
     if args.action == "rename":
         return store.rename(args.run, args.name)
@@ -97,6 +100,18 @@ def _steer(store: Store, args: argparse.Namespace) -> Run:
         launcher.ensure_worker(store)
         return found
     return {"show": store.get, "pause": store.pause, "stop": store.stop}[args.action](args.run)
+
+
+def _refuse_in_vain(run: Run, action: str) -> None:
+    """Refuse what would do nothing, so that a script learns of it.
+
+    Raises:
+        CommandFailed: the run has ended, or it waits and can only be stopped.
+    """
+    if action in ("pause", "stop", "lr") and run.state.ended:
+        raise CommandFailed(f"run {run.id} is {run.state.value}: {action} works on a run that waits or trains")
+    if action == "pause" and run.state.value in ("queued", "stopping"):
+        raise CommandFailed(f"run {run.id} is {run.state.value}: pause works on a run that trains")
 
 
 def as_dict(run: Run) -> dict[str, Any]:

@@ -112,8 +112,8 @@ def fetch(name: str, root: Path, progress: Progress | None = None) -> None:
     fetch_files = _fetch_cifar10 if name == "cifar10" else _fetch_idx
     folder = root / LAYOUTS[name].folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _hold_lock(root / f".{name}.lock", (root, folder), progress):
+        root.mkdir(parents=True, exist_ok=True)
+        with _hold_lock(root / f".{name}.lock", (root, folder), progress), _tidy_up(folder, root):
             fetch_files(name, root, progress)
     except OSError as error:
         if error.errno in _FULL:
@@ -123,6 +123,23 @@ def fetch(name: str, root: Path, progress: Progress | None = None) -> None:
         else:
             reason, detail = "not_writable", f"cannot write to {root} ({error})."
         raise DatasetUnavailable(name, reason, detail, root=root) from error
+
+
+@contextlib.contextmanager
+def _tidy_up(folder: Path, root: Path) -> Iterator[None]:
+    """Make a folder below ``root``; where the body fails, those on the way to it that are empty go again.
+
+    For the holder of the lock: nobody else may be about to write there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        while folder != root:
+            with contextlib.suppress(OSError):  # something lies in it
+                folder.rmdir()
+            folder = folder.parent
+        raise
 
 
 class _TooLittleSpace(OSError):

@@ -76,10 +76,29 @@ def test_the_name_of_a_collection_is_never_printed(
 ) -> None:
     error = "collection = 'abcdefghjkmn': expected a collection with drawings"  # as older versions wrote
     run = make_run("failed", config=TrainConfig(collection="abcdefghjkmn", init="shipped"), error=error)
-    for action in (["show", run.id], ["list"], ["stop", run.id]):
+    for action, status in ((["show", run.id], 0), (["list"], 0), (["stop", run.id], 1)):
         for json_option in ([], ["--json"]):
-            assert main(["runs", *action, *json_option]) == 0
+            assert main(["runs", *action, *json_option]) == status
             assert "abcdefghjkmn" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("state", ["finished", "stopped", "failed", "crashed"])
+@pytest.mark.parametrize("action", [["pause"], ["stop"], ["lr", "0.01"]], ids=lambda action: action[0])
+def test_what_would_do_nothing_is_refused(
+    make_run: Callable[..., Run], action: list[str], state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(state)
+    complains(["runs", action[0], run.id, *action[1:]], 1, f"run {run.id} is {state}: {action[0]}", capsys)
+
+
+def test_a_run_that_waits_cannot_pause_but_can_be_stopped(
+    make_run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run("queued")
+    complains(["runs", "pause", run.id], 1, f"run {run.id} is queued", capsys)
+    assert main(["runs", "lr", run.id, "0.01"]) == 0
+    assert main(["runs", "stop", run.id]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{run.id}: stopped"
 
 
 def test_delete_removes_row_and_files(

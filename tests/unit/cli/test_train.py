@@ -63,6 +63,9 @@ def test_the_best_checkpoint_by_validation_is_saved(tmp_path: Path, capsys: pyte
         (["train", "--patience", "2"], 2, "val_fraction"),
         (["train", "--momentum", "0.5"], 2, "momentum"),
         (["train", "--precision", "fp16", "--device", "cpu"], 2, "fp16 needs CUDA"),
+        (["train", "--device", "cuda:9"], 2, "device = 'cuda:9': must be a device of this machine"),
+        (["lr-find", "--device", "cuda:9"], 2, "device = 'cuda:9': must be a device of this machine"),
+        (["lr-find", "--precision", "fp16", "--device", "cpu"], 2, "fp16 needs CUDA"),
     ],
 )
 def test_errors_name_what_is_wrong(argv: list[str], status: int, word: str, capsys: pytest.CaptureFixture[str]) -> None:

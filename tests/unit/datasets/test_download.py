@@ -99,6 +99,25 @@ def test_a_wrong_checksum_everywhere_is_said(tmp_path: Path, served: Any, mirror
     assert leftovers(tmp_path) == []
 
 
+def test_a_failed_download_leaves_no_empty_folders_and_keeps_what_lies_there(
+    tmp_path: Path, served: Any, mirror: Any
+) -> None:
+    for _ in range(2):
+        mirror.once[IMAGES] = ["wrong"]
+        with pytest.raises(DatasetUnavailable):
+            load_dataset("mnist", root=tmp_path)
+        assert [path for path in tmp_path.rglob("*") if path.is_dir()] == []
+    own = tmp_path / "MNIST" / "notes.txt"
+    own.parent.mkdir()
+    own.write_text("mine")
+    mirror.once[IMAGES] = ["wrong"]
+    with pytest.raises(DatasetUnavailable):
+        load_dataset("mnist", root=tmp_path)
+    assert own.read_text() == "mine"
+    assert not (tmp_path / "MNIST" / "raw").exists()
+    check(load_dataset("mnist", root=tmp_path), served)
+
+
 def test_a_transfer_that_dies_is_tried_once_more(tmp_path: Path, served: Any, mirror: Any) -> None:
     mirror.once[IMAGES] = ["die"]
     check(load_dataset("mnist", root=tmp_path), served)
