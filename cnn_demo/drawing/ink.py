@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from cnn_demo.drawing.ruling import remove_ruling
 from cnn_demo.handwriting.mnist_frame import FAINT, GrayImage
 
 _FLAT_SHARE = 0.45
@@ -43,50 +44,68 @@ class Paper:
         """Whether it is one even shade, as on a pad or a screenshot, and not a photo."""
         return self.near >= _FLAT_SHARE
 
+    @property
+    def is_pad(self) -> bool:
+        """Whether much of it is black to the bit, as the pad is and no photo of a table."""
+        return self.shade == 0 and self.exact >= 0.3
 
-def find_ink_on_flat_paper(gray: GrayImage, paper: Paper) -> tuple[GrayImage, bool]:
-    """Ink on even paper: the distance from the paper's shade, the strongest 1.
 
-    Returns:
-        ``(ink, light)``: ``(H, W)`` in [0, 1], all 0 where nothing stands out; whether the paper is the light side.
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """The ink of a picture.
+
+    Attributes:
+        image: ``(H, W)`` in [0, 1], all 0 where nothing stands out.
+        on_light: whether the paper is the light side.
+        ruled: whether lines of the paper were taken away.
     """
-    away = np.abs(gray - np.float32(paper.shade))
+
+    image: GrayImage
+    on_light: bool
+    ruled: bool = False
+
+
+def find_ink_on_flat_paper(gray: GrayImage, paper: Paper) -> Ink:
+    """Ink on even paper ``(H, W)``: the distance from the paper's shade, the strongest 1."""
+    away, ruled = remove_ruling(np.abs(gray - np.float32(paper.shade)))
     strongest = float(away.max())
     light = float(gray.max()) - paper.shade < paper.shade - float(gray.min())
     if strongest < _LEAST_CONTRAST:
-        return np.zeros_like(gray), light
+        return Ink(np.zeros_like(gray), light, ruled)
     # Where most of the paper has its shade to the bit there is no grain.
     grain = 4 * float(np.median(away)) if paper.exact < 0.5 else 0.0
     if grain > 0:
         away = np.where(away > grain, away, np.float32(0))
-    return np.minimum(away / np.float32(strongest), np.float32(1)), light
+    return Ink(np.minimum(away / np.float32(strongest), np.float32(1)), light, ruled)
 
 
-def find_ink_in_photo(gray: GrayImage) -> tuple[GrayImage, bool]:
+def find_ink_in_photo(gray: GrayImage, *, on_light: bool | None = None) -> Ink:
     """Ink on a photographed sheet: the light is evened out, paper grain and table edges are dropped.
 
     The paper's light is the gray closing of the picture (for dark ink), a smooth upper envelope; ink is what absorbs
     light relative to it, cut at Otsu's threshold ("A threshold selection method from gray-level histograms", 1979) with
-    a soft edge.
+    a soft edge. Lines of the paper are taken away before.
 
-    Returns:
-        ``(ink, light)`` as in :func:`find_ink_on_flat_paper`.
+    Args:
+        gray: ``(H, W)`` in [0, 1].
+        on_light: whether the paper is the light side; None: what has the larger area is paper.
     """
-    light = _paper_is_light(gray)
+    light = _paper_is_light(gray) if on_light is None else on_light
     page = ndimage.uniform_filter(gray if light else 1 - gray, 3, mode="nearest")  # ink dark
     paper = _estimate_paper(page)
     absorbed = np.clip((paper - page) / np.maximum(paper, np.float32(0.1)), 0, 1)
     absorbed = np.maximum(absorbed - np.float32(np.median(absorbed)), np.float32(0))
-    threshold = _find_otsu_threshold(absorbed)
+    absorbed, ruled = remove_ruling(absorbed)
+    threshold = find_otsu_threshold(absorbed)
     above = absorbed[absorbed > threshold]
     strongest = float(np.percentile(above, 97)) if above.size else 0.0
     if strongest < _LEAST_PHOTO_CONTRAST:
-        return np.zeros_like(gray), light
+        return Ink(np.zeros_like(gray), light, ruled)
     # Where the pen is fine, Otsu's threshold lies within the grain.
     low = max(0.7 * threshold, 0.3 * strongest)
     level = float(np.percentile(absorbed[absorbed > low], 80))
     ink = np.clip((absorbed - low) / max(0.85 * level - low, 1e-6), 0, 1).astype(np.float32)
-    return _remove_litter(ink), light
+    return Ink(_remove_litter(ink), light, ruled)
 
 
 def _paper_is_light(gray: GrayImage) -> bool:
@@ -110,7 +129,7 @@ def _estimate_paper(page: GrayImage) -> GrayImage:
     return np.asarray(Image.fromarray(smooth).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _find_otsu_threshold(values: GrayImage) -> float:
+def find_otsu_threshold(values: GrayImage) -> float:
     """The threshold in [0, 1] that separates two classes with the largest variance between them."""
     counts = np.histogram(values, bins=128, range=(0, 1))[0].astype(np.float64)
     middle = (np.arange(128) + 0.5) / 128

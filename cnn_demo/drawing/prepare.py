@@ -19,6 +19,7 @@ from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.drawing.ink import Blobs, Paper, find_ink_in_photo, find_ink_on_flat_paper, measure_stroke_width
 from cnn_demo.drawing.pictures import as_picture, flatten
+from cnn_demo.drawing.sheet import find_sheet
 from cnn_demo.handwriting.mnist_frame import BOX, FAINT, FIELD, GrayImage, center_in_field, find_bounds, fit_box
 from cnn_demo.locales import N_
 
@@ -32,6 +33,8 @@ WARNINGS: dict[str, str] = {
     "speck": N_("A speck away from the digit is left out."),
     "inverted": N_("The paper is light, so the picture is inverted."),
     "photo": N_("Uneven light is evened out, as for a photo."),
+    "sheet": N_("A sheet is found in the picture; what lies around it is left out."),
+    "ruled": N_("The lines of the paper are left out."),
 }
 
 _TITLES = {
@@ -123,10 +126,17 @@ def stage_inputs(drawing: Drawing, spec: DatasetSpec) -> Tensor:
 def _prepare_digit(picture: Image.Image, spec: DatasetSpec, photo: bool | None) -> Drawing:
     gray = np.asarray(picture.convert("L"), dtype=np.float32) / np.float32(255)
     paper = Paper.from_gray(gray)
+    sheet = None if paper.is_pad else find_sheet(gray)
+    page = gray if sheet is None else sheet
+    if sheet is not None:
+        paper = Paper.from_gray(page)
     if photo is None:
         photo = not paper.flat
-    ink, light = find_ink_in_photo(gray) if photo else find_ink_on_flat_paper(gray, paper)
-    warnings = (["photo"] if photo else []) + (["inverted"] if light else [])
+    on_light = None if sheet is None else True
+    found_ink = find_ink_in_photo(page, on_light=on_light) if photo else find_ink_on_flat_paper(page, paper)
+    ink = found_ink.image
+    told = {"sheet": sheet is not None, "ruled": found_ink.ruled, "photo": photo, "inverted": found_ink.on_light}
+    warnings = [warning for warning, holds in told.items() if holds]
     pictures = {"luminance": gray, "ink": ink, "squeezed": _squeeze(ink, spec.size)}
     # At the size of MNIST itself every gray pixel belongs to the digit; on a pad faint ones are blur or compression.
     faint = 0.0 if max(ink.shape) <= _NATIVE else FAINT

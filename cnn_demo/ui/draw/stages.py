@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cnn_demo.drawing.prepare import Drawing
 
 _KEY_STAGES = ("squeezed", "centered")  # the difference between these two is the lesson
-_ABOUT = ("inverted", "photo", "speck")
+_ABOUT = ("inverted", "sheet", "ruled", "photo", "speck")
 
 
 def show_stages(answers: list[Answer], picture: Picture) -> None:

@@ -15,6 +15,7 @@ MNIST = get_spec("mnist")
 Points = Sequence[tuple[float, float]]
 
 SEVEN: Sequence[Points] = [[(60, 60), (200, 60), (120, 230)]]
+OVAL = [(140 + 70 * np.cos(a), 140 + 100 * np.sin(a)) for a in np.linspace(0, 6.3, 40)]
 
 
 def pad(strokes: Sequence[Points], pen: int = 18, side: int = 280, paper: int = 0, ink: int = 255) -> np.ndarray:

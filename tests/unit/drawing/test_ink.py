@@ -69,8 +69,9 @@ def test_paper_is_the_commonest_shade() -> None:
     paper = Paper.from_gray(gray)
     assert (paper.shade, paper.exact, paper.near) == (pytest.approx(0.2), pytest.approx(0.8), pytest.approx(0.9))
     assert paper.flat
-    ink, light = find_ink_on_flat_paper(gray, paper)
-    assert not light
+    found = find_ink_on_flat_paper(gray, paper)
+    ink = found.image
+    assert not found.on_light
     assert (ink[1] == 1).all()
     np.testing.assert_allclose(ink[0], 2 / 204, atol=1e-6)
     assert (ink[2:] == 0).all()

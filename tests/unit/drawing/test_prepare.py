@@ -12,7 +12,7 @@ from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.drawing.pictures import open_image
 from cnn_demo.drawing.prepare import WARNINGS, prepare, stage_inputs
-from tests.unit.drawing.pads import MNIST, SEVEN, alike, field, moved, pad, png
+from tests.unit.drawing.pads import MNIST, OVAL, SEVEN, alike, field, moved, pad, png
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,6 @@ def test_an_empty_pad(shade: int) -> None:
 
 
 BAR, BODY = [(110, 50), (200, 45)], [(90, 60), (85, 130), (150, 120), (190, 170), (150, 230), (80, 220)]
-OVAL = [(140 + 70 * np.cos(a), 140 + 100 * np.sin(a)) for a in np.linspace(0, 6.3, 40)]
 
 
 @pytest.mark.parametrize(
