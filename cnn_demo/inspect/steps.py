@@ -46,6 +46,7 @@ class ConvStep(Step):
         top, left: row and column of the patch's first value in ``source``; negative in the padding.
         dilation: distance between the patch's values in ``source``, (height, width).
         patch, kernel, products: ``(I / groups, kh, kw)``; padding is 0 in the patch.
+        padding: ``(kh, kw)`` bool, the places of the patch that lie outside ``source``: zeros that nobody computed.
         sums: the products summed over each input channel, ``(I / groups,)``.
         bias: 0 where the layer has none.
     """
@@ -56,6 +57,7 @@ class ConvStep(Step):
     left: int
     dilation: tuple[int, int]
     patch: np.ndarray
+    padding: np.ndarray
     kernel: np.ndarray
     products: np.ndarray
     sums: np.ndarray
@@ -136,7 +138,7 @@ class CopyStep(Step):
 
     Attributes:
         source: the layer of the other unit.
-        unit: (channel, row, column) there, or (feature,).
+        unit: (channel, row, column) there, or (feature,), also for maps of one pixel.
     """
 
     source: str
@@ -151,7 +153,8 @@ class LinearStep(Step):
         source: the layer of the inputs.
         index: numbers of the inputs with the largest contributions, largest first.
         inputs, weights, products: of these.
-        places: for each, (channel, row, column) in the maps that were flattened; empty if none were.
+        places: for each, (channel, row, column) in the maps that were flattened; empty if none were, or only maps of
+            one pixel.
         maps: the layer of those maps, or ``""``.
         others: sum of all other products.
         count: how many others there are.

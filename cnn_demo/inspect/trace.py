@@ -129,7 +129,9 @@ def _step(maps: Captured, node: Node, unit: tuple[int, ...], top: int) -> Step:
         return _pad(maps, node, unit, base)
     if (place := _origin(maps, node, unit)) is not None:
         source, where = place
-        return CopyStep(**base, value=float(_numbers(maps, source)[where]), source=source, unit=where)
+        one_pixel = len(where) == 3 and math.prod(maps.nodes[source].shape[2:]) == 1
+        unit = where[:1] if one_pixel else where
+        return CopyStep(**base, value=float(_numbers(maps, source)[where]), source=source, unit=unit)
     return Step(**base, value=captured)
 
 
@@ -142,6 +144,7 @@ def _conv(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any
     top, left = y * stride[0] - padding[0], x * stride[1] - padding[1]
     source = _numbers(maps, node.inputs[0])[first : first + inputs]
     patch = np.nan_to_num(_window(source, top, left, (kh, kw), dilation))
+    in_rows, in_cols = _places_inside(source.shape[1:], top, left, (kh, kw), dilation)
     products = patch * weight[channel]
     sums = products.sum((1, 2))
     bias = _at(node.settings.get("bias"), channel, 0.0)
@@ -154,6 +157,7 @@ def _conv(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, Any
         left=left,
         dilation=dilation,
         patch=patch,
+        padding=~np.outer(in_rows, in_cols),
         kernel=weight[channel],
         products=products,
         sums=sums,
@@ -261,7 +265,8 @@ def _linear(maps: Captured, node: Node, unit: tuple[int, ...], base: dict[str, A
     flat = maps.nodes[node.inputs[0]]
     while flat.kind == "dropout":
         flat = maps.nodes[flat.inputs[0]]
-    if flat.op in ("flatten", "view", "reshape") and len(maps.nodes[flat.inputs[0]].shape) == 4:
+    before_flat = maps.nodes[flat.inputs[0]].shape if flat.inputs else ()
+    if flat.op in ("flatten", "view", "reshape") and len(before_flat) == 4 and math.prod(before_flat[2:]) > 1:
         maps_layer = flat.inputs[0]
         places = tuple(
             (int(c), int(y), int(x))
@@ -342,10 +347,18 @@ def _apply(node: Node, value: float, channel: int) -> float:
 def _window(source: np.ndarray, top: int, left: int, kernel: tuple[int, int], dilation: tuple[int, int]) -> np.ndarray:
     """Values of ``(C, H, W)`` under a window, ``(C, kh, kw)``; NaN outside the map."""
     rows, cols = top + np.arange(kernel[0]) * dilation[0], left + np.arange(kernel[1]) * dilation[1]
-    in_rows, in_cols = (rows >= 0) & (rows < source.shape[1]), (cols >= 0) & (cols < source.shape[2])
+    in_rows, in_cols = _places_inside(source.shape[1:], top, left, kernel, dilation)
     window = np.full((source.shape[0], *kernel), np.nan)
     window[np.ix_(np.arange(source.shape[0]), in_rows, in_cols)] = source[:, rows[in_rows]][:, :, cols[in_cols]]
     return window
+
+
+def _places_inside(
+    shape: tuple[int, ...], top: int, left: int, kernel: tuple[int, int], dilation: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows ``(kh,)`` and columns ``(kw,)`` of a window lie in a map of ``shape`` (height, width)."""
+    rows, cols = top + np.arange(kernel[0]) * dilation[0], left + np.arange(kernel[1]) * dilation[1]
+    return (rows >= 0) & (rows < shape[0]), (cols >= 0) & (cols < shape[1])
 
 
 def _at(values: Tensor | None, place: int | tuple[int, ...], default: float) -> float:

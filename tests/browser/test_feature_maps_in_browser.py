@@ -216,6 +216,23 @@ def test_a_large_network_sends_its_maps_as_bytes_and_its_arithmetic_exactly(visi
     assert [found["layer"] for found in checks(page)] == ["layer3.0.conv1", "layer3.0.bn1", "layer3.0.relu"]
 
 
+def test_padding_is_no_data_and_a_feature_has_no_place(visit: Visit) -> None:
+    page = visit(ADDRESS + "cnn&unit=conv1,0,0,5", viewport={"width": 1440, "height": 1300})
+    step = page.locator('.step[data-step="ConvStep"]')
+    expect(step).to_contain_text("Hatched: 3 of 9 places lie in the padding around the map")
+    expect(step).to_contain_text("Cross-correlation: a 3 × 3 patch of input, first value at (-1, 4)")
+    tables = step.locator("table.grid")
+    for number, hatched in ((0, 3), (1, 0), (2, 3)):  # patch, kernel, products
+        expect(tables.nth(number).locator("td")).to_have_count(9)
+        expect(tables.nth(number).locator("td.out")).to_have_count(hatched)
+    page = visit(ADDRESS + "resnet-small&unit=fc,3,0,0", viewport={"width": 1440, "height": 1300})
+    linear = page.locator('.step[data-step="LinearStep"]')
+    expect(linear).to_be_visible()
+    assert "(0, 0)" not in linear.inner_text()
+    page = visit(ADDRESS + "resnet-small&unit=pool,3,0,0", viewport={"width": 1440, "height": 1300})
+    expect(page.locator(".sums .title")).to_contain_text("pool, feature 3: ")
+
+
 def test_a_link_shows_what_its_sender_saw(visit: Visit) -> None:
     page = visit(ADDRESS + "cnn&unit=conv2,20,6,6", viewport={"width": 390, "height": 844})
     expect(page.locator(".sums:not([aria-busy]) .title")).to_contain_text("conv2, channel 20, unit (6, 6)")

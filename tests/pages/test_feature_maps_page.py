@@ -148,12 +148,15 @@ def test_switching_channels_off(open_page: Open) -> None:
     app = open_page(PAGE, net="untrained:cnn", unit="conv2,3,4,5")
     app.toggle(key="maps:switches").set_value(True).run()
     before = app.metric[0].value
+    assert app.metric[0].delta == "unchanged"
     next(button for button in app.button if button.label == "Switch channel 3 off").click().run()
     chosen = app.multiselect[0]
     assert chosen.value == [3]
     chosen.set_value(list(range(64))).run()
     assert "2,000 test images" in app.metric[0].label
     assert app.metric[0].value != before  # everything off: the same answer for every image
+    change = float(app.metric[0].value.rstrip("%")) - float(before.rstrip("%"))
+    assert app.metric[0].delta == f"{change:+.2f} percentage points"  # a difference of shares is no percentage
     assert not app.exception
 
 

@@ -75,7 +75,11 @@ def draw_layer(scene: Scene, options: ViewOptions, name: str, kind: str, code: s
         title = _("{layer}: {n} maps of {height} × {width}").format(
             layer=name, n=layer.channels, height=(*layer.map_shape, 1, 1)[1], width=(*layer.map_shape, 1, 1)[2]
         )
-        note = "" if options.scale == "layer" else _("each channel from its own smallest to its own largest value")
+        note = ""
+        if options.scale == "channel" and colors == "diverging":
+            note = _("each channel as far on both sides of zero as its own largest magnitude; white is zero")
+        elif options.scale == "channel":
+            note = _("each channel from 0, or its own smallest value below 0, to its own largest value")
         color_map = DIVERGING if colors == "diverging" else SEQUENTIAL
         return plots.figure_bytes(plots.draw_feature_maps(title, tiles, color_map, _("Value"), note), kind)
 

@@ -214,7 +214,9 @@ def _show_arithmetic(network: LoadedModel, scene: Scene) -> None:
         layer = scene.layer(pin["layer"])
         place = (pin["channel"], pin["y"], pin["x"])
         index = place if layer.tokens is None else (*layer.tokens.index(*place), 0)[:3]
-        trace = trace_unit(scene.maps, layer.name, *index).plain() | pin | {"features": not layer.spatial}
+        trace = (
+            trace_unit(scene.maps, layer.name, *index).plain() | pin | {"features": layer.map_shape[1:] in ((), (1, 1))}
+        )
     colors = color_table(DIVERGING).tolist()
     explorer.show_arithmetic(trace, colors, class_names(network), "maps:arithmetic", lambda: st.rerun(CHANNEL))
 

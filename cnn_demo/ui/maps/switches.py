@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
+from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.maps import scenes
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.samples import load_samples
@@ -75,10 +77,13 @@ def _ablation(_network: LoadedModel, key: str, layer: str, _split: Any) -> Ablat
 
 def _accuracy(network: LoadedModel, ablation: Ablation, now: ClassAccuracy) -> None:
     before = ablation.baseline
+    change = round((now.overall - before.overall) * 100, 2)
     st.metric(
         _("Accuracy on {n} test images of {dataset}").format(n=f"{ablation.n:,}", dataset=network.spec.name),
         f"{now.overall:.2%}",
-        f"{(now.overall - before.overall) * 100:+.2f} %",
+        _("{change} percentage points").format(change=f"{change:+.2f}") if change else _("unchanged"),
+        delta_color="normal" if change else "off",
+        delta_arrow="auto" if change else "off",
     )
     classes = scenes.class_names(network)
     series = [
@@ -91,10 +96,10 @@ def _accuracy(network: LoadedModel, ablation: Ablation, now: ClassAccuracy) -> N
         "legend": {"top": 0, "data": [_("All on"), _("Now")]},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "category", "data": classes},
-        "yAxis": {"type": "value", "max": 100, "axisLabel": {"formatter": "{value} %"}},
+        "yAxis": {"type": "value", "max": 100, "axisLabel": {"formatter": "{value}%"}},
         "series": series,
     }
-    alt = ", ".join(f"{name}: {value} %" for name, value in zip(classes, _percent(now), strict=True))
+    alt = ", ".join(f"{name}: {value}%" for name, value in zip(classes, _percent(now), strict=True))
     st.echarts_chart(option, key="maps:switched", height=240, alt=alt)
 
 
@@ -110,8 +115,8 @@ def _prediction(network: LoadedModel, scene: Scene, logits: Tensor) -> None:
     st.markdown(
         words.format(
             old=scenes.class_name(network, old),
-            old_share=f"{before[old]:.1%}",
+            old_share=escape(percent(float(before[old]))),
             new=scenes.class_name(network, new),
-            new_share=f"{now[new]:.1%}",
+            new_share=escape(percent(float(now[new]))),
         )
     )

@@ -125,11 +125,42 @@ def test_functions_of_a_conv_step() -> None:
     assert (conv.top, conv.left) == (-1, 12)
     assert not conv.patch[:, 0].any()  # the row above the map
     assert not conv.patch[:, :, 2].any()  # and the column to its right
+    assert conv.padding.tolist() == [[True, True, True], [False, False, True], [False, False, True]]
     assert torch.equal(torch.from_numpy(conv.kernel), model.conv2.weight[7].detach())
     assert conv.value == pytest.approx(
         conv.products.sum() + float(model.get_parameter("conv2.bias")[7].detach()), abs=1e-12
     )
     json.dumps(found.plain(), allow_nan=False)
+
+
+def test_padding_is_marked_where_unfold_puts_it() -> None:
+    """Zeros of the padding are no data: also with strides, gaps in the kernel, and a map that has zeros itself."""
+    torch.manual_seed(0)
+    window = {"padding": (3, 2), "dilation": (2, 1), "stride": (2, 3)}
+    conv = nn.Conv2d(1, 1, (3, 5), **window)  # type: ignore[arg-type]
+    image = torch.zeros(1, 1, 9, 11)
+    height, width = conv(image).shape[2:]
+    outside = F.unfold(torch.ones_like(image), (3, 5), **window)[0] == 0  # (kh · kw, units)
+    for place in range(height * width):
+        step = trace(nn.Sequential(conv), image, "0", 0, place // width, place % width).step
+        assert isinstance(step, ConvStep)
+        assert step.padding.flatten().tolist() == outside[:, place].tolist()
+    plain = trace(nn.Sequential(nn.Conv2d(1, 1, 3)), image, "0", 0, 0, 0).step
+    assert isinstance(plain, ConvStep)
+    assert not plain.padding.any()
+
+
+def test_maps_of_one_pixel_are_features() -> None:
+    """What a residual network's head reads has a number and no place: no "(0, 0)"."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    image = torch.randn(1, 4, 5, 5)
+    copied, linear = trace(model, image, "1", 3).step, trace(model, image, "2", 1).steps[0]
+    assert isinstance(copied, CopyStep)
+    assert isinstance(linear, LinearStep)
+    assert (copied.source, copied.unit) == ("0", (3,))
+    assert copied.value == pytest.approx(float(image[0, 3].mean()))
+    assert (linear.source, linear.maps, linear.places) == ("1", "", ())
 
 
 def test_max_pool_names_the_winner() -> None:

@@ -103,7 +103,8 @@ def list_words() -> dict[str, Any]:
             "{layer}: {n} maps of {height} × {width}. Arrow keys move within a map, Page Up and Page Down change the "
             "channel, Enter pins the unit, Escape lets it go."
         ),
-        "own_scales": _("each channel from its own smallest to its own largest value"),
+        "own_scales": _("each channel from 0, or its own smallest value below 0, to its own largest value"),
+        "own_scales_signed": _("each channel as far on both sides of zero as its own largest magnitude; white is zero"),
         "dead": _("✕ {n} dead (zero on the whole sample)"),
         "silent": _("○ {n} silent (zero for this image)"),
         "is_dead": _("This channel is dead: zero for every image of the sample."),
@@ -126,6 +127,11 @@ def list_words() -> dict[str, Any]:
             "Cross-correlation: a {kernel} patch in each of {n} channels of {layer}, first value at {place}, times the "
             "kernel, value by value."
         ),
+        "conv_one": _(
+            "Cross-correlation: a {kernel} patch of {layer}, first value at {place}, times the kernel, value by value."
+        ),
+        "padding": _("Hatched: {n} of {all} places lie in the padding around the map, whose zeros are no data."),
+        "padding_cell": _("padding"),
         "from_channel": _("{layer}, channel {channel}"),
         "other_channels": _("These {shown} weigh most; the other {n} channels sum to {sum}."),
         "all_channels": _("Show all {n}"),

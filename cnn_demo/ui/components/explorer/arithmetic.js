@@ -15,11 +15,13 @@ function shade(table, value, limit) {
 
 const peak = (rows) => Math.max(0, ...rows.flat().map((v) => Math.abs(v ?? 0)));
 
-function numberGrid(rows, table, limit, won) {
+// With `padding`: which cells lie outside the map; their zeros are no data, so they are hatched.
+function numberGrid(rows, table, limit, { won, padding, note } = {}) {
   const fine = rows.length > 5 || rows[0].length > 5;
   return make("table", { class: fine ? "grid fine" : "grid" }, ...rows.map((row, a) =>
     make("tr", {}, ...row.map((value, b) =>
       value === null ? make("td", { class: "out" })
+        : padding?.[a][b] ? make("td", { class: "out", title: note, text: brief(value) })
         : make("td", {
           class: won && won[0] === a && won[1] === b ? "won" : null, title: figure(value, 7), text: brief(value),
           style: shade(table, value, limit),
@@ -54,19 +56,23 @@ const RENDER = {
   ConvStep(step, words, table) {
     const order = step.sums.map((_, i) => i).sort((a, b) => Math.abs(step.sums[b]) - Math.abs(step.sums[a]));
     const limits = { patch: peak(step.patch.flat()), kernel: peak(step.kernel.flat()), products: peak(step.products.flat()) };
+    const outside = step.padding.flat().filter(Boolean).length;
+    const marks = { padding: step.padding, note: words.padding_cell };
     const card = (i) => make("div", { class: "card", "data-channel": step.first_channel + i },
       make("header", {}, make("span", { text: say(words.from_channel, { layer: step.source, channel: step.first_channel + i }) }),
         make("b", { class: "num", text: `Σ ${figure(step.sums[i])}` })),
       make("div", {},
-        numberGrid(step.patch[i], table, limits.patch), "×", numberGrid(step.kernel[i], table, limits.kernel), "=",
-        numberGrid(step.products[i], table, limits.products)));
+        numberGrid(step.patch[i], table, limits.patch, marks), "×", numberGrid(step.kernel[i], table, limits.kernel), "=",
+        numberGrid(step.products[i], table, limits.products, marks)));
     const columns = step.patch[0][0].length;
     const breadth = 3 * columns * (columns > 5 ? 12 : 29) + 56;
     const cards = make("div", { class: "cards", style: `--card:${Math.max(210, breadth)}px` }, ...order.slice(0, TOP_CARDS).sort((a, b) => a - b).map(card));
-    const parts = [make("p", { text: say(words.conv, {
+    const parts = [make("p", { text: say(step.sums.length > 1 ? words.conv : words.conv_one, {
       kernel: `${step.patch[0].length} × ${step.patch[0][0].length}`, n: step.sums.length, layer: step.source,
       place: place(step.top, step.left),
-    }) }), cards];
+    }) })];
+    if (outside) parts.push(make("p", { class: "padding", text: say(words.padding, { n: outside, all: step.padding.flat().length }) }));
+    parts.push(cards);
     if (order.length > TOP_CARDS) {
       const rest = order.slice(TOP_CARDS).reduce((s, i) => s + step.sums[i], 0);
       const button = make("button", { class: "more", text: say(words.all_channels, { n: order.length }), onclick: () => {
@@ -99,7 +105,7 @@ const RENDER = {
   PoolStep(step, words, table) {
     const say_it = step.winner ? say(words.max_pool, { row: step.winner[0], column: step.winner[1] })
       : say(words.avg_pool, { n: step.divisor });
-    return [make("p", { text: say_it }), numberGrid(step.window, table, peak(step.window), step.winner)];
+    return [make("p", { text: say_it }), numberGrid(step.window, table, peak(step.window), { won: step.winner })];
   },
   AddStep(step) {
     return joined(step.terms, " + ");

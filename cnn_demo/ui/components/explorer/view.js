@@ -110,7 +110,8 @@ class Explorer {
     const context = strip.getContext("2d"), image = context.createImageData(256, 1);
     new Uint32Array(image.data.buffer).set(this.scene.colors[layer.colors]);
     context.putImageData(image, 0, 0);
-    if (layer.limits.length > 1) return make("span", { class: "scale" }, strip, this.words.own_scales);
+    const own = layer.colors === "diverging" ? this.words.own_scales_signed : this.words.own_scales;
+    if (layer.limits.length > 1) return make("span", { class: "scale" }, strip, own);
     const [low, high] = layer.limits[0];
     return make("span", { class: "scale num" }, figure(low, 3), strip, figure(high, 3));
   }
@@ -139,7 +140,7 @@ class Explorer {
     if (!unit) return;
     this.pinned = unit;
     this.show(unit);
-    this.report({ layer: unit.layer.name, channel: unit.channel, y: unit.y, x: unit.x }, unit.layer.shape.length === 1);
+    this.report({ layer: unit.layer.name, channel: unit.channel, y: unit.y, x: unit.x }, isFeature(unit.layer));
   }
 
   unpin() {
@@ -179,7 +180,7 @@ class Explorer {
   tell({ layer, channel, y, x }, field, read) {
     const { words } = this;
     const value = valueAt(this.scene, layer, channel, y, x);
-    const where = layer.shape.length === 3 ? say(words.unit, { layer: layer.name, channel, y, x })
+    const where = !isFeature(layer) ? say(words.unit, { layer: layer.name, channel, y, x })
       : say(words.feature, { layer: layer.name, channel, name: this.className(layer, channel) });
     const lines = [make("p", { text: where }),
       make("p", { class: "big num", "data-value": value, text: `${this.scene.exact ? "" : "≈ "}${figure(value, this.scene.exact ? 6 : 3)}` })];
@@ -263,6 +264,9 @@ class Explorer {
     event.preventDefault();
   }
 }
+
+// A layer of features, or of maps of one pixel: a unit has a number there and no place.
+const isFeature = (layer) => extent(layer)[1] * extent(layer)[2] === 1;
 
 const short = (n) => (n >= 1e9 ? `${(n / 1e9).toPrecision(3)} G` : n >= 1e6 ? `${(n / 1e6).toPrecision(3)} M` : n >= 1e3 ? `${(n / 1e3).toPrecision(3)} k` : String(n));
 const storage = (bytes) => (bytes >= 2 ** 20 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : bytes >= 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${bytes} B`);
