@@ -20,7 +20,7 @@ layout.page_header(
 )
 store = get_store()
 launcher.warm(store)  # a worker that imports torch while the visitor reads the form
-chosen = state.get("run")
+chosen = state.get_or_go_back("run")
 main, side = st.columns([7, 2], gap="large")
 with side:
     run_list.show_run_list(store, chosen)

@@ -66,7 +66,7 @@ def test_launch_watch_reload_stop_resume_download(visit: Visit, server: Server) 
     expect(page.get_by_text("· step").first).to_be_visible()
     first = curve_points(page)
     until(lambda: curve_points(page) > first)
-    assert page.locator(".stEChartsChart canvas, [data-testid=stEChartsChart] canvas").count() == 2
+    assert page.locator(".curves svg").count() == 2
 
     # Another tab, and this one reloaded, find the run where it is.
     other = visit(f"/train?run={run.id}")
@@ -102,6 +102,77 @@ def test_launch_watch_reload_stop_resume_download(visit: Visit, server: Server) 
     page.get_by_role("button", name="Resume").click()
     until(lambda: newest(server).step > stopped.step)
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    end(page, server)
+
+
+def test_polls_leave_alone_what_a_visitor_did(visit: Visit, server: Server) -> None:
+    page = visit("/train")
+    page.get_by_label("Epochs", exact=True).fill("40")
+    page.get_by_label("Epochs", exact=True).press("Enter")
+    launch(page)
+    expect(page.get_by_text("· step").first).to_be_visible()
+    # Files and views are there as soon as there is something to see.
+    expect(page.locator("[data-testid=stPopoverButton]", has_text="Download")).to_be_visible()
+    expect(page.locator("[data-testid=stPopoverButton]", has_text="View")).to_be_visible()
+    until(lambda: curve_points(page) >= 20)
+
+    # The field opens with the rate that holds, and what was set is told.
+    page.locator("[data-testid=stPopoverButton]", has_text="Learning rate").click()
+    field = page.get_by_role("spinbutton", name="New learning rate")
+    expect(field).to_have_value("0.001")
+    field.fill("0.0005")
+    field.press("Enter")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("learning rate 0.001 → 0.0005")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator("[data-testid=stPopoverButton]", has_text="Learning rate").click()
+    expect(field).to_have_value("0.0005")
+    page.keyboard.press("Escape")
+
+    # A hidden line stays hidden, the figures stay under a resting pointer.
+    loss = page.locator(".curves").first
+    loss.get_by_role("button", name="Train").click()
+    expect(loss.locator("path[data-role=train]")).to_have_count(0)
+    other = page.locator(".curves").nth(1)
+    box = other.locator("svg").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.35, box["y"] + 120)
+    tip = other.locator(".tip")
+    expect(tip).to_contain_text("smoothed")
+    assert re.search(r"Epoch [\d.]+ · Step \d+", tip.inner_text())
+    step = curve_points(page)
+    until(lambda: curve_points(page) > step)
+    page.wait_for_timeout(1600)  # one poll more
+    expect(tip).to_be_visible()
+    expect(loss.locator(".tip")).to_be_hidden()  # all that it could tell is hidden
+    expect(loss.locator("path[data-role=train]")).to_have_count(0)
+
+    # A part that is zoomed into stays, on both charts, till it is left.
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 120, steps=4)
+    page.mouse.up()
+    reset = page.get_by_role("button", name="Show all")
+    expect(reset).to_have_count(2)
+    page.wait_for_timeout(1600)
+    expect(reset).to_have_count(2)
+    reset.first.click()
+    expect(reset).to_have_count(0)
+
+    # The keyboard reaches the figures too.
+    other.locator("svg").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    expect(other.locator(".said")).to_contain_text("Train")
+
+    # Back leads to the form, Forward to the run.
+    page.go_back()
+    expect(page.get_by_role("button", name="Start training")).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Start").click()
+    expect(page.locator("h1")).to_have_text("CNN Lab")
+    page.get_by_role("link", name="Train", exact=True).click()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()  # another page is no Back
     end(page, server)
 
 

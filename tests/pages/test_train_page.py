@@ -153,7 +153,7 @@ def test_each_state_offers_what_can_be_done(
     assert keys(app) & controls == offered
     with use("zh_CN" if locale == "zh-CN" else "en"):
         assert any(names.state_badge(state) in m.value for m in app.markdown if m.value.startswith("###"))
-    charts = app.get("echarts_chart")
+    charts = [c for c in app.get("bidi_component") if "cnn_lab_curves" in c.proto.component_name]
     assert len(charts) == (2 if epochs or state in ("queued", "starting") else 0)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from cnn_demo.runs.home import runs_home
-from cnn_demo.ui.shared import i18n, navigation
+from cnn_demo.ui.shared import i18n, navigation, state
 from cnn_demo.ui.shared.i18n import _
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ def show_app() -> None:
     """Run the page that was asked for, inside the shared frame: the whole of ``app.py`` after the page config."""
     i18n.activate()
     page = navigation.page()
+    state.note_page(page.url_path)
     try:
         page.run()
     except OSError as error:

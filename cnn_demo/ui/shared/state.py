@@ -6,6 +6,7 @@ too and put back, so that ``?run=...`` is there again on return and a copied add
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import streamlit as st
@@ -13,6 +14,30 @@ import streamlit as st
 from cnn_demo.ui.shared.i18n import _, worded
 
 _PREFIX = "url:"
+_PUT = "url-put:"  # when a choice was made last, on a clock that only goes forward
+_PAGE, _SAME_PAGE = "url-page", "url-same-page"
+_BROWSER_SECONDS = 1.0  # by then a browser that is here has taken up an address
+
+
+def note_page(path: str) -> None:
+    """Remember which page is shown, so that :func:`get_or_go_back` can tell a change of page from the Back button."""
+    st.session_state[_SAME_PAGE] = st.session_state.get(_PAGE) == path
+    st.session_state[_PAGE] = path
+
+
+def get_or_go_back(name: str) -> str | None:
+    """A choice as :func:`get` has it; but one that went from the address without a change of page is taken back.
+
+    So the browser's Back button leads from what was chosen to the choice.
+    """
+    made = st.session_state.get(_PUT + name, 0.0)
+    if (
+        not st.query_params.get(name)
+        and st.session_state.get(_SAME_PAGE)
+        and time.monotonic() - made > _BROWSER_SECONDS
+    ):
+        put(name, None)
+    return get(name)
 
 
 def get(name: str) -> str | None:
@@ -36,6 +61,7 @@ def put(name: str, value: str | None) -> None:
     """Make a choice, or take it back with None. Works in callbacks and in the page."""
     if value:
         st.session_state[_PREFIX + name] = value
+        st.session_state[_PUT + name] = time.monotonic()
         st.query_params[name] = value
     else:
         st.session_state.pop(_PREFIX + name, None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from cnn_demo.ui.shared import charts, i18n
 from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
+    from cnn_demo.plots.figures import Line
     from cnn_demo.runs.store import Store
 
 _POINTS = 1000
@@ -84,6 +86,17 @@ def _file(run: Run, title: str, kind: str, make: Callable[[], bytes], ending: st
     )
 
 
+def _find_limits(metric: str, lines: Sequence[Line]) -> tuple[float, float] | None:
+    """The ends of an axis as on the page; None where all points are in view."""
+    raw, average, *others = [[y for y in line.y if math.isfinite(y)] for line in lines]
+    rest = [y for values in others for y in values]
+    if metric == "loss":
+        top = charts.find_top(raw, average, rest)
+        return None if top is None else (0.0, top)
+    bottom = charts.find_bottom(raw, average, rest)
+    return None if bottom is None else (bottom, 100.0)
+
+
 def figure(store: Store, run: Run, kind: str, code: str, smoothing: float = 0.6) -> bytes:
     """Both curves as a picture for a slide.
 
@@ -101,8 +114,9 @@ def figure(store: Store, run: Run, kind: str, code: str, smoothing: float = 0.6)
         panels = []
         for metric, label, raw in (
             ("loss", _("Loss"), curve.loss),
-            ("accuracy", _("Accuracy"), curve.accuracy),
+            ("accuracy", _("Accuracy"), [100 * share for share in curve.accuracy]),
         ):
+            unit = 1 if metric == "loss" else 100
             lines = [
                 plots.Line("train", "", curve.epoch, raw, faint=True),
                 plots.Line("train", _("Train"), curve.epoch, charts.smooth(raw, smoothing)),
@@ -111,9 +125,11 @@ def figure(store: Store, run: Run, kind: str, code: str, smoothing: float = 0.6)
                 rows = [row for row in epochs if getattr(row, f"{role}_{metric}") is not None]
                 if rows:
                     n = getattr(rows[-1], f"{role}_n")
-                    values = [getattr(row, f"{role}_{metric}") for row in rows]
+                    values = [unit * getattr(row, f"{role}_{metric}") for row in rows]
                     lines.append(plots.Line(role, f"{title} (n = {n:,})", [float(r.epoch) for r in rows], values))
-            panels.append(plots.Panel(label, tuple(lines)))
+            panels.append(
+                plots.Panel(label, tuple(lines), limits=_find_limits(metric, lines), percent=metric != "loss")
+            )
         marks = [(mark.epoch, name) for mark in store.marks(run.id) if (name := charts.name_mark(mark))]
         what = [run.title] if not run.name else [run.title, run.config.model, run.config.dataset]
         return plots.figure_bytes(plots.draw_curves(" · ".join(what), _("Epoch"), panels, marks), kind)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from cnn_demo.locales import N_
 from cnn_demo.runs import launcher
 from cnn_demo.runs.records import EpochRow, Run, RunNotFound, RunState
+from cnn_demo.ui.components.curves import draw_curves
 from cnn_demo.ui.shared import charts, i18n, names
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import figure_row, table
@@ -22,18 +24,18 @@ if TYPE_CHECKING:
 
 POINTS = 500
 SHOWN_EPOCHS = 20
-CHART_HEIGHT = 330
-_LOG, _SMOOTHING = "curves:log", "curves:smoothing"
+_LOG, _SMOOTHING, _AXIS = "curves:log", "curves:smoothing", "curves:axis"
+_AXES: dict[str, str] = {"epoch": N_("Epoch"), "step": N_("Step"), "time": N_("Time")}
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """The charts of one run at one version, ready to send, each with its text alternative."""
+    """The charts of one run at one version, ready to send."""
 
-    loss: tuple[dict[str, Any], str]
-    accuracy: tuple[dict[str, Any], str]
-    gradient: tuple[dict[str, Any], str]
-    rate: tuple[dict[str, Any], str]
+    loss: dict[str, Any]
+    accuracy: dict[str, Any]
+    gradient: dict[str, Any]
+    rate: dict[str, Any]
     epochs: str
 
 
@@ -71,26 +73,28 @@ def _live(store: Store, run_id: str, painted: tuple[RunState, bool, str, float])
     if run.state.ended and not run.step:
         return  # it never got as far as a curve
     _figures(run)
-    curves = _curves(
-        store, run_id, run.version, charts.span(run.epoch, run.config.epochs, run.total_steps), _view(), i18n.language()
-    )
+    view = _view()
+    curves = _curves(store, run, run_id, run.version, view, i18n.language())
     left, right = st.columns(2, gap="medium")
     with left:
         _heading(_("Loss"), _("cross-entropy, in nats"))
-        _chart(f"loss:{run_id}", curves.loss)
+        draw_curves(curves.loss, f"loss:{run_id}")
     with right:
-        _heading(_("Accuracy"), _("share of images recognized"))
-        _chart(f"accuracy:{run_id}", curves.accuracy)
+        if view.log:
+            _heading(_("Error"), _("share of images not recognized"))
+        else:
+            _heading(_("Accuracy"), _("share of images recognized"))
+        draw_curves(curves.accuracy, f"accuracy:{run_id}")
     # Nothing of it is sent while it is closed.
     with st.expander(_("Gradient and learning rate"), key="run-gradient", on_change="rerun") as more:
         if more.open:
             left, right = st.columns(2, gap="medium")
             with left:
                 _heading(_("Length of the gradient"), _("of all parameters, before clipping"))
-                _chart(f"gradient:{run_id}", curves.gradient)
+                draw_curves(curves.gradient, f"gradient:{run_id}")
             with right:
                 _heading(_("Learning rate"), _("of each step"))
-                _chart(f"rate:{run_id}", curves.rate)
+                draw_curves(curves.rate, f"rate:{run_id}")
     if curves.epochs:
         with st.expander(_("Figures by epoch"), key="run-epochs"):
             st.markdown(curves.epochs)
@@ -98,11 +102,6 @@ def _live(store: Store, run_id: str, painted: tuple[RunState, bool, str, float])
 
 def _heading(title: str, unit: str) -> None:
     st.markdown(f"**{title}** :small[:gray[{unit}]]")
-
-
-def _chart(key: str, chart: tuple[dict[str, Any], str]) -> None:
-    option, text = chart
-    st.echarts_chart(option, key=key, height=CHART_HEIGHT, alt=text)
 
 
 def _progress(run: Run) -> None:
@@ -186,24 +185,44 @@ def controls() -> None:
             persist_state="session",
             help=_("The strong line is a moving average; the raw batches stay visible behind it."),
         )
-        st.toggle(_("Logarithmic loss"), key=_LOG, persist_state="session")
+        st.toggle(
+            _("Logarithmic"),
+            key=_LOG,
+            persist_state="session",
+            help=_("Loss and error on logarithmic axes; the error takes the place of the accuracy."),
+        )
+        titles = {kind: _(title) for kind, title in _AXES.items()}
+        st.segmented_control(
+            _("From left to right"),
+            list(titles),
+            default="epoch",
+            format_func=i18n.worded(titles, titles.__getitem__),
+            required=True,
+            key=_AXIS,
+            persist_state="session",
+            help=_("Time counts training alone: without pauses and without measuring the test set."),
+        )
 
 
 def _view() -> charts.View:
-    return charts.View(st.session_state.get(_SMOOTHING, 0.6), bool(st.session_state.get(_LOG)))
+    kept = st.session_state
+    axis: charts.AxisKind = kept.get(_AXIS, "epoch")
+    return charts.View(kept.get(_SMOOTHING, 0.6), bool(kept.get(_LOG)), axis or "epoch")
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _curves(
-    _store: Store, run_id: str, version: int, span: charts.Span, view: charts.View, language: str
-) -> Curves:  # version and language are keys: they decide what comes out
-    curve = _store.steps(run_id, points=POINTS)
-    epochs, marks = _store.epochs(run_id), _store.marks(run_id)
+    _store: Store, _run: Run, run_id: str, version: int, view: charts.View, language: str
+) -> Curves:  # id, version and language are keys: they decide what comes out
+    curve, epochs = _store.steps(run_id, points=POINTS), _store.epochs(run_id)
+    span = charts.span(_run.epoch, _run.config.epochs, _run.total_steps)
+    clock = charts.set_clock(epochs, _run.epoch, _run.train_seconds)
+    frame = charts.Frame(run_id, span, view, _store.marks(run_id), clock)
     return Curves(
-        (charts.curve_option("loss", curve, epochs, marks, span, view), charts.describe("loss", curve, epochs)),
-        (charts.curve_option("accuracy", curve, epochs, marks, span, view), charts.describe("accuracy", curve, epochs)),
-        (charts.gradient_option(curve, marks, span, view), charts.describe_gradient(curve)),
-        (charts.rate_option(curve, marks, span), charts.describe_rate(curve)),
+        charts.make_curve_chart("loss", curve, epochs, frame),
+        charts.make_curve_chart("accuracy", curve, epochs, frame),
+        charts.make_gradient_chart(curve, frame),
+        charts.make_rate_chart(curve, frame),
         _epoch_table(epochs),
     )
 
