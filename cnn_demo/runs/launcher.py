@@ -11,17 +11,21 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from cnn_demo.runs.home import read_log_tail
 from cnn_demo.runs.records import Run, StoreUnavailable
 from cnn_demo.settings.config import TrainConfig
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from cnn_demo.runs.store import Store
 
 # A worker that has not shown itself after this long will not come any more.
@@ -32,7 +36,13 @@ _LOG_BYTES = 1_000_000
 TOOK_RUN = b"r"
 
 
-def launch(store: Store, config: TrainConfig, token: str | None = None, name: str = "") -> Run:
+def launch(
+    store: Store,
+    config: TrainConfig,
+    token: str | None = None,
+    name: str = "",
+    watched: Sequence[NDArray[np.uint8]] = (),
+) -> Run:
     """Queue a run and see to it that somebody takes it up. Returns at once.
 
     Args:
@@ -40,8 +50,9 @@ def launch(store: Store, config: TrainConfig, token: str | None = None, name: st
         config: what to train.
         token: names the request; the same token launches once however often it is said.
         name: for people.
+        watched: drawings that the run is to watch: ``(H, W)`` or ``(H, W, 3 or 4)`` uint8, as they were drawn.
     """
-    run = store.create(config, token=token, name=name)
+    run = store.create(config, token=token, name=name, watched=watched)
     ensure_worker(store)
     return run
 
@@ -70,7 +81,7 @@ def ensure_worker(store: Store, *, even_without_work: bool = False) -> bool:
     if standby_alive(store) or not store.take_turn("spawn", _GRACE_SECONDS):
         return False
     while (attempts := store.count_attempt()) > _MAX_ATTEMPTS:
-        detail = _tail(store.home / "worker.log")
+        detail = read_log_tail(store.home / "worker.log")
         store.fail_head("import", "the training process died before it could start", detail)
     if not attempts and not even_without_work:
         forget_spawn(store)
@@ -191,10 +202,3 @@ _children: list[subprocess.Popen[bytes]] = []
 
 def _log(store: Store) -> Path:
     return store.home / "worker.log"
-
-
-def _tail(path: Path, size: int = 4000) -> str:
-    try:
-        return path.read_bytes()[-size:].decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -8,8 +8,9 @@ from typing import Any
 from cnn_demo.runs.estimate import speed_key
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
+from cnn_demo.runs.strip import StripWriter
 from cnn_demo.training.control import Control
-from cnn_demo.training.events import EpochEnd, Progress, Snapshot, Started
+from cnn_demo.training.events import EpochEnd, Progress, Snapshot, Started, Watched
 
 REQUEST_SECONDS = 0.1
 
@@ -49,10 +50,11 @@ class StoreControl(Control):
 
 
 class Recorder:
-    """Writes the story of one run. Every method is one transaction."""
+    """Writes the story of one run. Every method is one transaction, or one record in a file of the run's folder."""
 
     def __init__(self, store: Store, run: Run) -> None:
         self.store, self.run = store, run
+        self._strip: StripWriter | None = None
 
     def activity(self, **what: Any) -> None:
         """What a starting run is doing, for people who wait."""
@@ -67,6 +69,7 @@ class Recorder:
         """The first step is about to be taken."""
         facts = {"total_steps": event.total_steps, "parameters": event.parameters, "train_n": event.train_n}
         self.store.change_run(self.run.id, step=event.step, activity={}, versions=versions, **facts)
+        self._strip = StripWriter(self.store.folder(self.run.id), event.total_steps)
         self.state(RunState.RUNNING)
 
     def state(self, state: RunState) -> None:
@@ -88,6 +91,11 @@ class Recorder:
             train_seconds=event.train_seconds,
             memory_bytes=event.memory_bytes,
         )
+
+    def watched(self, event: Watched) -> None:
+        """What the network makes of its strip. It comes before the steps, which tell that there is news."""
+        if self._strip is not None:
+            self._strip.add(event)
 
     def epoch_end(self, event: EpochEnd) -> None:
         """A pass over the training split is complete; its speed is remembered for estimates."""

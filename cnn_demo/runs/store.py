@@ -11,18 +11,19 @@ import builtins
 import contextlib
 import dataclasses
 import errno
-import os
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select
 
 from cnn_demo.locales import N_
 from cnn_demo.runs.base import SELECT_CHANGES, SELECT_RUNS
+from cnn_demo.runs.home import read_log_tail
 from cnn_demo.runs.metrics import MetricsPart
 from cnn_demo.runs.queue import QueuePart
 from cnn_demo.runs.records import (
@@ -37,8 +38,13 @@ from cnn_demo.runs.records import (
     StoreUnavailable,
 )
 from cnn_demo.runs.rows import encode_json, run_from_row
+from cnn_demo.runs.strip import keep_drawings
 from cnn_demo.runs.tables import checkpoints, epochs, marks, runs, step_blocks
 from cnn_demo.settings.config import ConfigError, TrainConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that can be mistaken for another when read aloud
 _TRASH = ".deleted-"  # begins the name of a run's folder from the moment on in which it is deleted
@@ -69,7 +75,14 @@ class Store(MetricsPart, QueuePart):
     # -- making and finding ------------------------------------------------------------------------------------------
 
     def create(
-        self, config: TrainConfig, *, token: str | None = None, name: str = "", owned: bool = False, run_id: str = ""
+        self,
+        config: TrainConfig,
+        *,
+        token: str | None = None,
+        name: str = "",
+        owned: bool = False,
+        run_id: str = "",
+        watched: Sequence[NDArray[np.uint8]] = (),
     ) -> Run:
         """Put a new run into the queue.
 
@@ -80,6 +93,10 @@ class Store(MetricsPart, QueuePart):
             name: for people; may be empty.
             owned: the caller will run it itself (the command line does); workers leave it alone.
             run_id: an id from :meth:`new_id`; by default a new one.
+            watched: drawings that the run is to watch, see :func:`cnn_demo.runs.strip.keep_drawings`.
+
+        Raises:
+            ValueError: a drawing that is none.
         """
         with self.db.transaction() as connection:
             change = self._count_change(connection)
@@ -89,6 +106,8 @@ class Store(MetricsPart, QueuePart):
                     return self._get(connection, known)
             run_id = run_id or self.new_id()
             self.folder(run_id).mkdir(parents=True, exist_ok=True)
+            if watched:
+                keep_drawings(self.folder(run_id), watched)
             values = {
                 "id": run_id,
                 "token": token,
@@ -205,7 +224,7 @@ class Store(MetricsPart, QueuePart):
         kind, error = "killed", "the training process died without a word"
         if not self.folder(run_id).is_dir():
             kind, error = "folder_missing", f"the folder of run {run_id} was deleted while it ran"
-        detail = _log_tail(self.folder(run_id) / "worker.log")
+        detail = read_log_tail(self.folder(run_id) / "worker.log")
         found = {"error": error, "error_kind": kind, "error_detail": detail, "activity": {}, "owned": False}
         return {"state": RunState.CRASHED, "queue_position": 0, **found}
 
@@ -372,13 +391,3 @@ class Store(MetricsPart, QueuePart):
             connection.execute(delete(table).where(table.c.run == run_id))
         connection.execute(delete(runs).where(runs.c.id == run_id))
         self._count_change(connection)
-
-
-def _log_tail(path: Path, size: int = 4000) -> str:
-    try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - size))
-            return file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""

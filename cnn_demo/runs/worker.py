@@ -137,6 +137,7 @@ def _name_failure(store: Store, run: Run, error: Exception) -> tuple[str, dict[s
 def _train(store: Store, recorder: Recorder, on_event: Callable[[Event], None] | None) -> None:
     from cnn_demo.runs import finetune
     from cnn_demo.runs.recorder import StoreControl
+    from cnn_demo.runs.watching import prepare_watched
     from cnn_demo.training.events import EpochEnd, Finished
     from cnn_demo.training.loop import fit
 
@@ -157,6 +158,7 @@ def _train(store: Store, recorder: Recorder, on_event: Callable[[Event], None] |
         initial_weights=weights,
         extra_samples=drawings,
         lr_plan=plan,
+        watched=prepare_watched(store.folder(run.id), data),
     )
     last_epoch: EpochEnd | None = None
     for event in events:
@@ -205,6 +207,8 @@ def _record_event(store: Store, recorder: Recorder, event: Event, last_epoch: Ep
             recorder.started(event, versions())
         case events.Progress():
             recorder.progress(event)
+        case events.Watched():
+            recorder.watched(event)
         case events.EpochEnd():
             recorder.epoch_end(event)
         case events.CheckpointDue():
@@ -300,6 +304,7 @@ def _warm_up() -> None:
     import cnn_demo.models.cnn
     import cnn_demo.runs.finetune
     import cnn_demo.runs.recorder
+    import cnn_demo.runs.watching
     import cnn_demo.training.classification
     import cnn_demo.training.loop  # noqa: F401
     from cnn_demo.datasets.load import load_dataset

@@ -69,6 +69,24 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """What the network makes of the pictures that are watched, after ``step`` optimizer steps.
+
+    Attributes:
+        step: 0 for the weights before training.
+        epoch: fractional epochs done.
+        probabilities: ``(N, classes)`` float32 on the host, in the order of the pictures.
+        kernels: ``(K, C, h, w)`` float32 on the host: the first kernels of the first convolution; K = 0 where no
+            convolution reads the image.
+    """
+
+    step: int
+    epoch: float
+    probabilities: Tensor
+    kernels: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class EpochEnd:
     """A pass over the training split is complete.
 
@@ -151,4 +169,4 @@ class Finished:
     train_seconds: float
 
 
-Event = Started | Progress | EpochEnd | CheckpointDue | Paused | Resumed | LrChanged | Finished
+Event = Started | Progress | Watched | EpochEnd | CheckpointDue | Paused | Resumed | LrChanged | Finished

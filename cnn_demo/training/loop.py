@@ -34,6 +34,7 @@ from cnn_demo.training.events import (
 from cnn_demo.training.meter import Meter
 from cnn_demo.training.schedules import learning_rate
 from cnn_demo.training.trainer import Trainer, find_fitting_batch
+from cnn_demo.training.watch import Watcher
 
 REPORT_SECONDS = 0.25
 CHECKPOINT_STEPS: tuple[int, ...] = (0, 10, 30, 100, 300)  # besides those at the end of each epoch
@@ -50,12 +51,15 @@ def fit(
     extra_samples: Split | None = None,
     lr_plan: Sequence[tuple[int, float]] = (),
     checkpoint_steps: Sequence[int] = CHECKPOINT_STEPS,
+    watched: Tensor | None = None,
 ) -> Iterator[Event]:
     """Train a model and tell about it.
 
     The events come in this order: :class:`Started`; then per epoch :class:`Progress` (about four a second) and
     :class:`EpochEnd`; :class:`CheckpointDue` at the given steps and at each epoch; at last :class:`Finished`. The
-    trained weights are in the snapshot of the last ``CheckpointDue``.
+    trained weights are in the snapshot of the last ``CheckpointDue``. With ``watched`` there is a :class:`Watched`
+    after ``Started``, before ``Finished``, and before a ``Progress`` where looking takes at most a hundredth of the
+    time.
 
     Every random choice is a function of ``(config.seed, step or epoch)``. So a loop that is resumed from a snapshot
     goes on exactly as if it had never been interrupted: bit for bit on the CPU, with one version of PyTorch and one
@@ -74,6 +78,8 @@ def fit(
             order in which they were made. Those that come after the snapshot are made again at the same steps, unless
             a later change, made after a resume at an earlier step, has replaced them.
         checkpoint_steps: optimizer steps at which a checkpoint is due, besides the end of each epoch.
+        watched: ``(N, C, H, W)`` float32, normalized: pictures to look at, never to learn from. The weights are the
+            same, bit for bit on the CPU, with and without.
 
     Yields:
         Events, see ``cnn_demo.training.events``.
@@ -89,6 +95,7 @@ def fit(
     try:
         trainer = Trainer(config, data, initial_weights, extra_samples)
         loop = _Loop(trainer, control or Control(), frozenset(checkpoint_steps))
+        loop.watcher = Watcher(trainer, watched) if watched is not None and len(watched) else None
         yield from loop.run(resume, lr_plan)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error) or isinstance(error, OutOfMemory):
@@ -112,6 +119,7 @@ class _Loop:
         self.lr_ahead: dict[int, float] = {}  # changes of an earlier life of this run, by step
         self.meter = Meter(trainer.device, self.steps_per_epoch)
         self.best_val, self.best_epoch = math.inf, 0
+        self.watcher: Watcher | None = None
 
     # -- the run ----------------------------------------------------------------------------------------------
 
@@ -120,6 +128,7 @@ class _Loop:
             self._restore(resume)
         self.lr_ahead = find_changes_ahead(lr_plan, self.step)
         yield self._started()
+        yield from self._look()
         if resume is None and 0 in self.checkpoint_steps:
             yield self._checkpoint()
         while self.step < self.total_steps and not self._is_out_of_patience():
@@ -129,6 +138,7 @@ class _Loop:
                 if self.control.paused or self.control.stopping:
                     yield from self._report()
                     if (yield from self._pause_or_stop()):
+                        yield from self._look()
                         yield self._finished("stopped")
                         return
                 yield from self._change_lr()
@@ -143,6 +153,7 @@ class _Loop:
             yield from self._report()
             yield self._end_epoch()
             yield self._checkpoint()
+        yield from self._look()
         yield self._finished("early" if self._is_out_of_patience() else "finished")
 
     def _batches_left(self) -> Sequence[Tensor]:
@@ -185,8 +196,15 @@ class _Loop:
     def _report(self) -> Iterator[Event]:
         progress = self.meter.flush()
         if progress is not None:
+            if self.watcher is not None and self.watcher.due:
+                yield from self._look()
             yield progress
         self.meter.start()
+
+    def _look(self) -> Iterator[Event]:
+        """What the network makes of the pictures that are watched, unless it was asked at this step already."""
+        if self.watcher is not None and self.watcher.step != self.step:
+            yield self.watcher.look(self.step, self._epochs_done())
 
     def _pause_or_stop(self) -> Generator[Event, None, bool]:
         """Keep a checkpoint, then wait while paused. Returns whether to stop."""
