@@ -13,26 +13,42 @@ from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer, Unanswered
 from cnn_demo.ui.shared import names
 from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.picker import Network
 
 if TYPE_CHECKING:
     from cnn_demo.prediction.calibration import Verdict
 
+_MOST_BARS = 10  # upright ones beside each other on a phone
 # Warnings that everybody may want to read; how a picture was inverted or evened out shows in the stages.
 _SAID = ("dot", "thin", "edge", "tiny", "several", "speck")
 
 
 def show_answers(answers: list[Answer | Unanswered], picture: Picture) -> None:
-    """All cards in one piece of HTML: a stroke then costs the browser one element."""
-    cards = "".join(_card(answer, picture) for answer in answers)
-    st.html(f'<div class="draw-cards" data-n="{len(answers)}">{cards}</div>')
+    """All cards in one piece of HTML, so that a stroke costs the browser one element; on a phone a brief answer too."""
+    several = len(answers) > 1
+    numbered = [(number if several else 0, answer) for number, answer in enumerate(answers, start=1)]
+    cards = "".join(_card(answer, picture, number) for number, answer in numbered)
+    brief = "".join(_brief(answer, picture, number) for number, answer in numbered if isinstance(answer, Answer))
+    st.html(
+        f'<div class="draw-brief" aria-hidden="true">{brief}</div>'
+        f'<div class="draw-cards" data-n="{len(answers)}">{cards}</div>'
+    )
 
 
-def _card(answer: Answer | Unanswered, picture: Picture) -> str:
-    head = f"<header><b>{escape(answer.network.title)}</b><span>{escape(_subtitle(answer))}</span></header>"
+def number_badge(number: int, network: Network) -> str:
+    """The number of a network beside what it says, as HTML; "" where there is only one. Its title names it."""
+    if not number:
+        return ""
+    return f'<i class="draw-number" title="{escape(network.title)}">{number}</i>'
+
+
+def _card(answer: Answer | Unanswered, picture: Picture, number: int) -> str:
+    """One card: always a header, the verdict, the bars and the warnings, so that the rows of all cards line up."""
+    name = f"<b>{number_badge(number, answer.network)}{escape(answer.network.title)}</b>"
+    head = f"<header>{name}<span>{escape(_subtitle(answer))}</span></header>"
     if isinstance(answer, Unanswered):
         return f'<article class="draw-card draw-off">{head}<p role="alert">{escape(answer.problem)}</p></article>'
-    verdict = answer.prediction.verdict
-    kind = verdict.kind
+    kind = answer.prediction.verdict.kind
     title, more = describe_emptiness(picture) if kind == "empty" else (headline(answer), saying(answer))
     from cnn_demo.drawing.prepare import WARNINGS  # brings torch, which has been loaded by now
 
@@ -43,7 +59,25 @@ def _card(answer: Answer | Unanswered, picture: Picture) -> str:
         f'<div class="draw-top"><div class="draw-big" aria-hidden="true">{escape(_big(answer, picture))}</div>'
         f'<div class="draw-say" role="status"><b>{escape(title)}</b>'
         f"<p>{escape(more)}</p></div></div>"
-        f"{_bars(answer)}{f'<ul>{warnings}</ul>' if warnings else ''}</article>"
+        f"{_bars(answer)}<ul>{warnings}</ul></article>"
+    )
+
+
+def _brief(answer: Answer, picture: Picture, number: int) -> str:
+    """An answer in one line, which stays in sight on a phone: sign, words, probability, and small upright bars."""
+    verdict = answer.prediction.verdict
+    empty = verdict.kind == "empty"
+    words = describe_emptiness(picture)[0] if empty else headline(answer)
+    share = "" if empty else percent(verdict.probabilities[verdict.top])
+    bars = "".join(
+        f"<span{' class=draw-best' if label == verdict.top and not empty else ''}>"
+        f'<i style="height:{0 if empty else value * 100:.0f}%"></i>{escape(answer.word(label))}</span>'
+        for label, value in enumerate(verdict.probabilities)
+    )
+    small = f'<span class="draw-small">{bars}</span>' if len(verdict.probabilities) <= _MOST_BARS else ""
+    return (
+        f'<div class="draw-{verdict.kind}">{number_badge(number, answer.network)}<b>{escape(words)}</b>'
+        f"<span>{escape(share)}</span>{small if answer.spec.digits else ''}</div>"
     )
 
 

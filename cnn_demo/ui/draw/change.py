@@ -52,7 +52,8 @@ def _show_variations(answers: list[Answer]) -> None:
     from cnn_demo.inspect.variations import ANGLES, Variation, varied_inputs
 
     answer = select_answer(answers, "draw:change-network")
-    sliders, result, curve = st.columns([4, 4, 5], gap="large")
+    with st.container(key="draw-change-row"):  # by which a phone keeps the result above the sliders
+        sliders, result, curve = st.columns([4, 4, 5], gap="large")
     with sliders:
         values = _sliders()
     now = Variation(**values)

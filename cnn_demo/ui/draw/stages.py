@@ -13,6 +13,7 @@ import streamlit as st
 
 from cnn_demo.plots.png import data_url, png_bytes
 from cnn_demo.prediction.wording import percent
+from cnn_demo.ui.draw.answer import number_badge
 from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer, predict_stages
 from cnn_demo.ui.shared.i18n import _
@@ -80,11 +81,12 @@ def _figures(drawing: Drawing, answers: list[Answer]) -> str:
     for number, stage in enumerate(drawing.stages):
         pixels = (np.clip(stage.image, 0, 1) * 255).round().astype(np.uint8)
         said = []
-        for answer in answers:
+        for place, answer in enumerate(answers, start=1):
             if len(answer.prediction.stages) != len(drawing.stages):
                 continue
             at = answer.prediction.stages[number]
-            said.append(f"<b>{escape(answer.word(at.top))}</b> {escape(percent(at.probability))}")
+            badge = number_badge(place if len(answers) > 1 else 0, answer.network)
+            said.append(f"{badge}<b>{escape(answer.word(at.top))}</b> {escape(percent(at.probability))}")
         title = escape(_(stage.title))
         size = f"{pixels.shape[1]} × {pixels.shape[0]}"
         mark = ' class="draw-key"' if stage.name in _KEY_STAGES else ""
