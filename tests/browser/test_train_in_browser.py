@@ -52,6 +52,47 @@ def end(page: Page, server: Server) -> None:
         until(lambda: newest(server).state.ended)
 
 
+def test_a_wrong_number_is_named_at_its_field_and_a_comma_is_a_decimal_point(visit: Visit, server: Server) -> None:
+    page = visit("/train", "zh-CN")
+    page.set_default_timeout(15_000)
+    known = {run.id for run in server.store().list()}
+    epochs = page.get_by_label("轮数", exact=True)
+    start = page.get_by_role("button", name="开始训练")
+    for wrong in ("0", "1001", "-3"):
+        expect(start).to_be_enabled()
+        epochs.fill(wrong)
+        start.click()  # takes the focus from the field, which sends it, and asks for the launch with it
+        expect(page.get_by_role("alert").filter(has_text=wrong)).to_contain_text("轮数")
+        named = page.get_by_test_id("stCaptionContainer").filter(
+            has_text=re.compile(rf"(?<!\d){wrong} (cannot|不可用)")
+        )
+        expect(named).to_be_visible()
+        expect(start).to_be_disabled()
+        epochs.fill("3")
+        epochs.press("Enter")
+    expect(start).to_be_enabled()
+    assert {run.id for run in server.store().list()} == known
+
+    page.get_by_text("高级设置", exact=True).click()
+    rate = page.get_by_label("学习率", exact=True)
+    rate.fill("")
+    rate.press_sequentially("0,02")
+    expect(rate).to_have_value("0.02")
+    rate.fill("")
+    rate.evaluate(
+        """(field) => {
+            const data = new DataTransfer();
+            data.setData("text", "0,015");
+            field.focus();
+            field.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+        }"""
+    )
+    rate.press("Enter")
+    expect(rate).to_have_value("0.015")
+    expect(start).to_be_enabled()
+    assert page.get_by_role("alert").count() == 0
+
+
 def test_launch_watch_reload_stop_resume_download(visit: Visit, server: Server) -> None:
     page = visit("/train")
     page.get_by_label("Epochs", exact=True).fill("30")

@@ -12,7 +12,7 @@ from streamlit.testing.v1.element_tree import Button
 
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
-from cnn_demo.settings.config import ConfigError, TrainConfig
+from cnn_demo.settings.config import SETTINGS, ConfigError, TrainConfig
 from cnn_demo.ui.shared import names
 from cnn_demo.ui.shared.i18n import _, use
 from cnn_demo.ui.train import form
@@ -106,7 +106,42 @@ def test_a_wrong_value_names_its_field_and_cannot_be_launched(open_page: Callabl
     app = open_page(TRAIN, locale)
     app.number_input(key="train:patience").set_value(3).run()
     assert named in app.error[0].value
+    assert any(":red[" in caption.value and "3" in caption.value for caption in app.caption)
     assert launch_button(app).disabled
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epochs", 0), ("epochs", 1001), ("batch_size", 10**9), ("lr", -1.0), ("seed", -1), ("val_fraction", 0.6)],
+)
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_number_out_of_range_is_named_at_its_field_and_start_waits(
+    open_page: Callable, store: Store, locale: str, name: str, value: float
+) -> None:
+    app = open_page(TRAIN, locale)
+    field = app.number_input(key=f"train:{name}")
+    assert not field.proto.has_min, "with bounds the browser keeps what is wrong to itself"
+    assert not field.proto.has_max
+    field.set_value(value).run()
+    with use("zh_CN" if locale == "zh-CN" else "en"), pytest.raises(ConfigError) as wrong:
+        SETTINGS[name].check(value)
+    with use("zh_CN" if locale == "zh-CN" else "en"):
+        at_the_field, below = names.value_error(wrong.value), names.config_error(wrong.value)
+    assert any(at_the_field in caption.value for caption in app.caption)
+    assert below in app.error[0].value
+    assert launch_button(app).disabled
+    app.session_state[form.session_key(name)] = SETTINGS[name].default
+    app.run()
+    assert not app.error
+    assert not launch_button(app).disabled
+
+
+def test_everything_that_is_wrong_is_named_at_once(open_page: Callable) -> None:
+    app = open_page(TRAIN)
+    app.number_input(key="train:epochs").set_value(0)
+    app.number_input(key="train:seed").set_value(-1).run()
+    assert "**Epochs**: 0 cannot be used" in app.error[0].value
+    assert "**Seed**: -1 cannot be used" in app.error[0].value
 
 
 @pytest.mark.parametrize("locale", LOCALES)

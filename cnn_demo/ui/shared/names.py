@@ -50,6 +50,13 @@ def config_error(error: ConfigError) -> str:
     )
 
 
+def value_error(error: ConfigError) -> str:
+    """The same where the setting stands above it."""
+    return _("{value} cannot be used; it must be {expected}.").format(
+        value=error.value, expected=fill(_(error.message), error.values)
+    )
+
+
 def model(name: str) -> str:
     """The title of a model."""
     return _(MODELS.get(name).title) if name in MODELS else name

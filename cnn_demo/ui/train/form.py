@@ -15,11 +15,12 @@ from cnn_demo.runs.finetune import check_origin
 from cnn_demo.settings.config import SETTINGS, ConfigError, TrainConfig, list_settings
 from cnn_demo.settings.description import Group, Place, Setting
 from cnn_demo.settings.presets import PRESETS
+from cnn_demo.ui.components.decimal_comma import accept_decimal_commas
 from cnn_demo.ui.shared import launching, machine, names, state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.train import builder, precision, rate_test, rates
 from cnn_demo.ui.train.preview import show_preview
-from cnn_demo.ui.train.widgets import prepare_setting, show_setting
+from cnn_demo.ui.train.widgets import find_problem, prepare_setting, show_setting
 
 if TYPE_CHECKING:
     from cnn_demo.runs.store import Store
@@ -54,6 +55,7 @@ def show_form(store: Store) -> None:
             _show_advanced()
             below = st.container()
     _show_launch_row(store)
+    accept_decimal_commas("train:decimal-commas")  # outside of what is folded away
     with below:
         show_preview(_read_session())  # last: its first call loads PyTorch, and the button need not wait for that
 
@@ -80,6 +82,23 @@ def read_form() -> TrainConfig:
     config = TrainConfig.from_values({**_read_session(), **st.session_state.get(_CARRIED_KEY, {})})
     precision.check_precision_here(config)
     return config
+
+
+def find_problems() -> list[ConfigError]:
+    """Every value of the form that cannot be used; where each can, the first that does not go with the others."""
+    values = _read_session()
+    alone = [find_problem(setting, values[name]) for name, setting in list_settings(values).items() if name in values]
+    if found := [problem for problem in alone if problem is not None]:
+        return found
+    try:
+        read_form()
+    except ConfigError as error:
+        return [error]
+    return []
+
+
+def _find_problem_of(setting: Setting) -> ConfigError | None:
+    return next((problem for problem in find_problems() if problem.field == setting.name), None)
 
 
 def _read_session() -> dict[str, Any]:
@@ -126,11 +145,12 @@ def _show(setting: Setting) -> None:
     device = precision.find_device(st.session_state[session_key("device")])
     offered = {"device": _devices, "precision": lambda: precision.list_precisions(setting, device)}
     choices = offered[setting.name]() if setting.name in offered else None
-    show_setting(setting, key, choices=choices, on_change=_reset_options, args=(setting,))
-    if setting.name == "precision":
+    problem = _find_problem_of(setting)
+    show_setting(setting, key, choices=choices, problem=problem, on_change=_reset_options, args=(setting,))
+    if setting.name == "precision" and problem is None:
         precision.show_precision_note(st.session_state[key], device)
     for option in _split_options(setting)[0]:
-        show_setting(option, session_key(option.name))
+        show_setting(option, session_key(option.name), problem=_find_problem_of(option))
 
 
 def _split_options(setting: Setting) -> tuple[list[Setting], list[Setting]]:
@@ -155,7 +175,7 @@ def _show_options_side_by_side(place: Place) -> None:
         for start in range(0, len(options), _SIDE_BY_SIDE):
             for column, option in zip(st.columns(_SIDE_BY_SIDE), options[start:], strict=False):
                 with column:
-                    show_setting(option, session_key(option.name))
+                    show_setting(option, session_key(option.name), problem=_find_problem_of(option))
 
 
 def _reset_options(setting: Setting) -> None:
@@ -210,7 +230,7 @@ def _show_advanced() -> None:
 
 
 def _try_form() -> TrainConfig | None:
-    """The config as the form stands; None where a value cannot be used, which is said beside the button below."""
+    """The config as the form stands; None where a value cannot be used, which is said at its field."""
     try:
         return read_form()
     except ConfigError:
@@ -228,12 +248,16 @@ def _devices() -> dict[str, str]:
 def _show_launch_row(store: Store) -> None:
     problem = launching.take_problem(PLACE)
     config: TrainConfig | None = None
-    try:
-        read = read_form()
-        check_origin(store, read)
-        config = read
-    except ConfigError as error:
-        problem = names.config_error(error)
+    problems = find_problems()
+    if not problems:
+        try:
+            read = read_form()
+            check_origin(store, read)
+            config = read
+        except ConfigError as error:
+            problems = [error]
+    if problems:
+        problem = "  \n".join(map(names.config_error, problems))
     if problem:
         st.error(problem, icon=":material/error:")
     left, right = st.columns([2, 1], gap="medium", vertical_alignment="center")

@@ -7,7 +7,9 @@ from typing import Any
 
 import streamlit as st
 
+from cnn_demo.settings.config import ConfigError
 from cnn_demo.settings.description import Choice, Flag, Real, Setting, Whole
+from cnn_demo.ui.shared import names
 from cnn_demo.ui.shared.i18n import _, worded
 
 
@@ -23,13 +25,24 @@ def prepare_setting(setting: Setting, key: str) -> None:
         st.session_state[key] = value
 
 
-def show_setting(setting: Setting, key: str, *, choices: Mapping[str, str] | None = None, **widget: Any) -> None:
-    """Show the widget of a setting.
+def show_setting(
+    setting: Setting,
+    key: str,
+    *,
+    choices: Mapping[str, str] | None = None,
+    problem: ConfigError | None = None,
+    **widget: Any,
+) -> None:
+    """Show the widget of a setting, and under it why its value cannot be used.
+
+    A field for numbers has no bounds: with bounds the browser keeps a value that is out of them to itself, and a run
+    would be launched with the one before.
 
     Args:
         setting: its description.
         key: where the session keeps its value.
         choices: offer these names with their English titles, whatever the kind (the devices of this machine).
+        problem: why the value does not go with other settings; what is wrong with it alone is found here.
         widget: what else the widget is told, such as ``on_change``.
     """
     prepare_setting(setting, key)
@@ -41,10 +54,22 @@ def show_setting(setting: Setting, key: str, *, choices: Mapping[str, str] | Non
         words = {name: _(title) for name, title in choices.items()}
         st.selectbox(title, list(words), format_func=worded(words, words.__getitem__), **more)
     elif isinstance(kind, Whole):
-        st.number_input(title, kind.low, kind.high, step=kind.step, **more)
+        st.number_input(title, step=kind.step, **more)
     elif isinstance(kind, Real):
-        st.number_input(title, float(kind.low), float(kind.high), step=float(kind.step), format=kind.format, **more)
+        st.number_input(title, step=float(kind.step), format=kind.format, **more)
     elif isinstance(kind, Flag):
         st.checkbox(title, **more)
     else:
         st.text_input(title, **more)
+    if found := find_problem(setting, st.session_state[key]) or problem:
+        text = names.value_error(found)
+        st.caption(f":red[:material/error: {text}]")
+
+
+def find_problem(setting: Setting, value: object) -> ConfigError | None:
+    """Why a value cannot be used, whatever the other settings are; None where it can."""
+    try:
+        setting.check(value)
+    except ConfigError as error:
+        return error
+    return None
