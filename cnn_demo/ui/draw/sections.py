@@ -11,7 +11,7 @@ from cnn_demo.ui.draw import answer as answers_view
 from cnn_demo.ui.draw import captions, change, correct, predictions, stages, why
 from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer
-from cnn_demo.ui.shared import state
+from cnn_demo.ui.shared import state, watched
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.picker import Network
 
@@ -30,6 +30,7 @@ def show_prediction(chosen: list[Network], picture: Picture) -> None:
     st.session_state[_SHOWN] = None
     if not chosen:
         show_no_network()
+        _offer_watching(picture)
         return
     if not predictions.torch_loaded():  # the pad does not wait for torch
         predictions.load_torch()
@@ -37,9 +38,27 @@ def show_prediction(chosen: list[Network], picture: Picture) -> None:
     found = predictions.predict_picture(chosen, picture)
     answers_view.show_answers(found, picture)
     answers = [answer for answer in found if isinstance(answer, Answer)]
-    with st.popover(_("How sure is “sure”?"), type="tertiary", icon=":material/help:"):
-        st.markdown(answers_view.describe_basis(answers))
+    with st.container(horizontal=True, key="draw-below-answer"):
+        with st.popover(_("How sure is “sure”?"), type="tertiary", icon=":material/help:"):
+            st.markdown(answers_view.describe_basis(answers))
+        _offer_watching(picture)
     st.session_state[_SHOWN] = answers, picture
+
+
+def _offer_watching(picture: Picture) -> None:
+    """Have the next runs watch this drawing while they train, or no more."""
+    if picture.image is None:
+        return
+    pinned = watched.is_pinned(picture.image)
+    st.button(
+        _("Watched while training") if pinned else _("Watch while training"),
+        key="draw:watch",
+        type="tertiary",
+        icon=":material/visibility:" if pinned else ":material/visibility_off:",
+        help=_("The runs that you start from now on show, beside their curves, what they make of this drawing."),
+        on_click=watched.unpin_drawing if pinned else watched.pin_drawing,
+        args=(picture.image,),
+    )
 
 
 def show_no_network() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -13,6 +14,11 @@ from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.ui.shared import names
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.store import get_store
+from cnn_demo.ui.shared.watched import list_pinned
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def launch_token(place: str) -> str:
@@ -26,7 +32,14 @@ def launch_token(place: str) -> str:
     return str(st.session_state.setdefault(f"launch:token:{place}", uuid.uuid4().hex))
 
 
-def launch_run(place: str, token: str, config: Callable[[], TrainConfig], *, name: str = "") -> Run | None:
+def launch_run(
+    place: str,
+    token: str,
+    config: Callable[[], TrainConfig],
+    *,
+    name: str = "",
+    watched: Sequence[NDArray[np.uint8]] | None = None,
+) -> Run | None:
     """Launch a run, in a callback. None where something stands in the way: :func:`take_problem` gives the words.
 
     Args:
@@ -34,9 +47,11 @@ def launch_run(place: str, token: str, config: Callable[[], TrainConfig], *, nam
         token: names the request; a second call with it gives the run of the first.
         config: gives the settings; called here, so that a value that cannot be used is said too.
         name: of the run, for people.
+        watched: drawings that the run watches; by default those that are pinned.
     """
     try:
-        run = launcher.launch(get_store(), config(), token=token, name=name)
+        drawings = list_pinned() if watched is None else watched
+        run = launcher.launch(get_store(), config(), token=token, name=name, watched=drawings)
     except ConfigError as error:
         st.session_state[_problem(place)] = names.config_error(error)
         return None

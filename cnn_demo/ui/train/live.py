@@ -18,6 +18,7 @@ from cnn_demo.ui.components.curves import draw_curves
 from cnn_demo.ui.shared import charts, i18n, names
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import figure_row, table
+from cnn_demo.ui.train import strip
 
 if TYPE_CHECKING:
     from cnn_demo.runs.store import Store
@@ -75,16 +76,20 @@ def _live(store: Store, run_id: str, painted: tuple[RunState, bool, str, float])
     _figures(run)
     view = _view()
     curves = _curves(store, run, run_id, run.version, view, i18n.language())
+    watched = strip.pack_run_strip(store, run)
     left, right = st.columns(2, gap="medium")
     with left:
         _heading(_("Loss"), _("cross-entropy, in nats"))
         draw_curves(curves.loss, f"loss:{run_id}")
-    with right:
+    with left if watched else right:  # beside the curves what they mean for a few pictures
         if view.log:
             _heading(_("Error"), _("share of images not recognized"))
         else:
             _heading(_("Accuracy"), _("share of images recognized"))
         draw_curves(curves.accuracy, f"accuracy:{run_id}")
+    if watched:
+        with right:
+            strip.show_run_strip(watched, f"strip:{run_id}")
     # Nothing of it is sent while it is closed.
     with st.expander(_("Gradient and learning rate"), key="run-gradient", on_change="rerun") as more:
         if more.open:
