@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from cnn_demo.datasets.load import Dataset
 from cnn_demo.datasets.splits import Split
 from cnn_demo.handwriting.strokes import synthesize, synthesize_outliers
+from cnn_demo.models.clip_small import ClipSmall
 from cnn_demo.prediction.load import LoadedModel
 from cnn_demo.prediction.logits import compute_logits
 from cnn_demo.training.handwriting import DIGITS, OTHERS, augment
@@ -177,7 +178,14 @@ def calibration_path(loaded: LoadedModel) -> Path:
     if loaded.path is not None and loaded.ref.kind == "shipped" and (loaded.path / SHIPPED_NAME).is_file():
         return loaded.path / SHIPPED_NAME
     name = f"{loaded.step:08d}" if loaded.ref.kind == "run" else f"{loaded.key.replace(':', '-')}-{loaded.step}"
+    if (left_out := find_class_left_out(loaded.model)) is not None:
+        name += f"-without-{left_out}"
     return loaded.folder / f"calibration-{name}.json"
+
+
+def find_class_left_out(model: nn.Module) -> int | None:
+    """The class that a network was not shown in training; None where it was shown all."""
+    return model.held_out if isinstance(model, ClipSmall) and model.held_out >= 0 else None
 
 
 def load_calibration(loaded: LoadedModel) -> Calibration | None:
@@ -198,12 +206,15 @@ def calibrate(model: nn.Module, dataset: Dataset, *, n: int = 2000) -> Calibrati
     outliers of other kinds. Those also decide whether it matters which class a logit belongs to: for a network that was
     taught by outlier exposure it does not.
 
+    Of a class that the network was not shown (``clip-small`` can hold one out) no sample is used, so that its figure
+    rests on captions alone: temperature and threshold owe nothing to it either. It may well be called no digit then.
+
     Args:
         model: maps normalized images to logits; it is put back into the mode it was in.
         dataset: what it was trained on; its test split is not touched.
         n: how many samples, at least 4.
     """
-    samples = _choose_samples(dataset, n)
+    samples = _choose_samples(dataset, n, find_class_left_out(model))
     spec = dataset.spec
     logits = compute_logits(model, samples.images, spec).cpu()
     temperature = fit_temperature(logits, samples.labels)
@@ -264,17 +275,24 @@ def _resize_to_spec(images: Tensor, dataset: Dataset) -> Tensor:
     return sized.round().to(torch.uint8).expand(-1, spec.channels, -1, -1)
 
 
-def _choose_samples(dataset: Dataset, n: int) -> Split:
+def _choose_samples(dataset: Dataset, n: int, left_out: int | None = None) -> Split:
+    """``n`` labeled samples, none of them of the class ``left_out``."""
+    train = _without_class(dataset.train, left_out)
     drawn = n // 2 if dataset.spec.digits else 0
     generator = torch.Generator().manual_seed(_SEED)
-    chosen = torch.randperm(len(dataset.train), generator=generator)[: n - drawn]
-    own = dataset.train.take(chosen)
+    chosen = torch.randperm(len(train), generator=generator)[: n - drawn]
+    own = train.take(chosen)
     changed = augment(own.images.float() / 255, DIGITS if dataset.spec.digits else OTHERS, generator)
     own = Split((changed * 255).round().to(torch.uint8), own.labels)
     if not drawn:
         return own
-    strokes = synthesize(drawn, _SEED, held_out=True)
+    more = drawn if left_out is None else -(-drawn * 10 // 9) + 1  # the digits take turns, so every tenth is of a class
+    strokes = _without_class(synthesize(more, _SEED, held_out=True), left_out).take(torch.arange(drawn))
     return Split(torch.cat([own.images, strokes.images]), torch.cat([own.labels, strokes.labels]))
+
+
+def _without_class(split: Split, label: int | None) -> Split:
+    return split if label is None else split.take(split.labels != label)
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:

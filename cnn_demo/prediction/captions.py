@@ -12,6 +12,7 @@ from torch import Tensor
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.splits import Split
 from cnn_demo.models.clip_small import ClipSmall
+from cnn_demo.prediction.calibration import find_class_left_out
 from cnn_demo.prediction.load import LoadedModel
 from cnn_demo.prediction.logits import BATCH, compute_logits
 
@@ -117,8 +118,8 @@ def measure_held_out(loaded: LoadedModel, split: Split) -> HeldOutFigure | None:
         loaded: any network.
         split: labeled images of its data set that it was not trained on.
     """
-    label = loaded.model.held_out if isinstance(loaded.model, ClipSmall) else -1
-    if label < 0:
+    label = find_class_left_out(loaded.model)
+    if label is None:
         return None
     best = compute_logits(loaded.model, split.images, loaded.spec).argmax(dim=1)
     of_it = split.labels == label

@@ -219,9 +219,10 @@ def _show_held_out(answer: Answer) -> None:
         return
     st.markdown(
         _(
-            "This run never saw **{word}**, neither an image nor a caption of it. Its captions find **{found}** of {n} "
-            "test images of it ({share}) among all {classes} classes; guessing would find {chance}. Of the {others} "
-            "other test images {right} are right; wrongly called {word}: {taken}."
+            "This run never saw **{word}**, neither an image nor a caption of it, and no image of it was used to "
+            "calibrate its answers. Its captions find **{found}** of {n} test images of it ({share}) among all "
+            "{classes} classes; guessing would find {chance}. Of the {others} other test images {right} are right; "
+            "wrongly called {word}: {taken}."
         ).format(
             word=markup.escape(answer.word(figure.label)),
             n=f"{figure.n:,}",

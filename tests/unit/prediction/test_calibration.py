@@ -15,6 +15,7 @@ from cnn_demo.datasets.load import Dataset
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.datasets.splits import Split
 from cnn_demo.handwriting.strokes import synthesize_outliers
+from cnn_demo.models.clip_small import ClipSmall
 from cnn_demo.prediction import calibration as confidence
 from cnn_demo.prediction.calibration import (
     FALSE_ALARMS,
@@ -255,6 +256,38 @@ def test_where_a_calibration_is_kept(tmp_path: Path) -> None:
     (tmp_path / "abc").mkdir()
     calibration_path(run).write_text("nonsense")
     assert load_calibration(run) is None
+
+
+def test_a_class_that_was_never_shown_is_not_calibrated_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``clip-small`` may hold a class out of training: its figure must owe nothing to images of it, here either."""
+    used: list[Tensor] = []
+
+    def note(logits: Tensor, labels: Tensor) -> float:
+        used.append(labels)
+        return 1.0
+
+    monkeypatch.setattr(confidence, "fit_temperature", note)
+    dataset = _dataset("mnist-mini")
+    for held_out, expected in ((4, {0, 1, 2, 3, 5, 6, 7, 8, 9}), (-1, set(range(10)))):
+        torch.manual_seed(0)
+        model = ClipSmall(1, 28, 10, dataset.spec.classes, held_out).eval()
+        found = calibrate(model, dataset, n=200)
+        assert found.digits == 100
+        assert len(used[-1]) == 200
+        assert set(used[-1][:100].tolist()) == set(used[-1][100:].tolist()) == expected  # images, and synthetic strokes
+        loaded = as_loaded(model)
+        assert calibration_path(loaded).name.endswith("-without-4.json") == (held_out == 4)
+
+
+@pytest.mark.parametrize("n", [4, 18, 20, 22, 38, 40, 2000])
+def test_there_are_enough_samples_without_a_class(n: int) -> None:
+    dataset = _dataset("mnist-mini")
+    more = Dataset(
+        dataset.spec, Split(dataset.train.images.repeat(4, 1, 1, 1), dataset.train.labels.repeat(4)), dataset.test
+    )
+    labels = confidence._choose_samples(more, n, 9).labels
+    assert len(labels) == n
+    assert 9 not in labels
 
 
 def test_soften_divides_by_the_temperature() -> None:
