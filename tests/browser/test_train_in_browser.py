@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Page, expect
@@ -14,7 +15,9 @@ from safetensors.torch import load
 
 from cnn_demo.models.registry import create_model
 from cnn_demo.runs.records import Run, RunState
+from cnn_demo.runs.strip import StripWriter, WatchedPicture, keep_pictures
 from cnn_demo.settings.config import TrainConfig
+from cnn_demo.training.events import Watched
 from tests.browser.serving import Server
 
 pytestmark = pytest.mark.browser
@@ -108,6 +111,9 @@ def test_launch_watch_reload_stop_resume_download(visit: Visit, server: Server) 
     first = curve_points(page)
     until(lambda: curve_points(page) > first)
     assert page.locator(".curves svg").count() == 2
+
+    # Beside it, what the network makes of a test image of each class.
+    expect(page.locator(".strip .card")).to_have_count(10)
 
     # Another tab, and this one reloaded, find the run where it is.
     other = visit(f"/train?run={run.id}")
@@ -330,3 +336,42 @@ def test_a_learning_rate_is_found_and_taken(visit: Visit) -> None:
     plot.click(position={"x": box["width"] * 0.35, "y": box["height"] * 0.5})
     expect(rate).not_to_have_value(suggested)
     assert 1e-6 < float(rate.input_value()) < float(suggested)
+
+
+def test_one_goes_through_a_training_that_has_ended(visit: Visit, server: Server) -> None:
+    store = server.store()
+    run = store.create(TrainConfig(epochs=1))
+    store.change_run(run.id, state=RunState.FINISHED.value, step=40, total_steps=40, epoch=1.0)
+    image = np.full((28, 28, 1), 200, np.uint8)
+    keep_pictures(store.folder(run.id), [WatchedPicture(image, -1, drawn=True), WatchedPicture(image, 7, drawn=False)])
+    writer = StripWriter(store.folder(run.id), 40)
+    for step in range(41):
+        logits = torch.zeros(2, 10)
+        logits[:, 2 if step < 20 else 7] = step / 5  # a 2 before step 20, a 7 from there on
+        kernels = torch.full((16, 1, 5, 5), -1.0 if step < 20 else 1.0)
+        writer.add(Watched(step, step / 40, logits.softmax(dim=1), kernels))
+    seven = torch.softmax(torch.tensor([8.0] + [0.0] * 9), dim=0)[0].item()
+
+    page = visit(f"/train?run={run.id}")
+    strip, slider = page.locator(".strip"), page.get_by_role("slider", name="Moment of the training")
+    drawn, known = strip.locator(".card.drawn"), strip.locator(".card:not(.drawn)")
+    percent = f"{seven:.1%}"
+    expect(known).to_have_attribute("aria-label", f"7: read as 7, {percent}, right")
+    expect(drawn).to_have_attribute("aria-label", f"Your drawing: read as 7, {percent}")
+    heights = strip.locator(".card.drawn .bars i").evaluate_all(
+        "bars => bars.map((bar) => parseFloat(bar.style.height))"
+    )
+    assert heights == pytest.approx([100 * (1 - seven) / 9] * 7 + [100 * seven] + [100 * (1 - seven) / 9] * 2, rel=1e-3)
+    color = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data].slice(0, 3)"
+    filters = strip.locator(".filters canvas")
+    assert filters.evaluate(color) == [103, 0, 31]  # the largest weight
+
+    # By keyboard back to the weights before training, and through all of it by the button.
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(strip).to_contain_text("Before training")
+    expect(known).to_have_class(re.compile(r"\bwrong\b"))
+    assert filters.evaluate(color) == [5, 48, 97]
+    page.get_by_role("button", name="Play the training").click()
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("1 of 1 right, Step 40"))
+    expect(page.get_by_role("button", name="Play the training")).to_be_visible()

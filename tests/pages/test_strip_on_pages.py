@@ -15,6 +15,7 @@ import cnn_demo.prediction.predictor  # noqa: F401 (loaded before the page asks:
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.runs.strip import MOST_DRAWINGS, UNKNOWN, StripWriter, WatchedPicture, keep_pictures, load_drawings
+from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training.events import Watched
 from tests.pages.reading import words
 
@@ -57,6 +58,17 @@ def test_a_run_that_has_ended_shows_every_moment_and_one_that_trains_the_newest(
     watch(store, active, (0, 20, 60))
     (shown,) = strips(open_page(TRAIN, "zh-CN", run=active.id))
     assert shown["steps"] == [60]
+
+
+def test_nothing_untrue_is_said_where_a_run_is_fine_tuned_on_drawings(
+    open_page: Callable, store: Store, make_run: Callable[..., Run]
+) -> None:
+    said = []
+    for collection in ("", "abcdefgh23456789"):
+        run = make_run("finished", config=TrainConfig(epochs=3, collection=collection))
+        watch(store, run, (0, 60))
+        said.append("never learns from" in words(open_page(TRAIN, run=run.id)))
+    assert said == [True, False]
 
 
 def test_a_run_from_before_there_were_strips_shows_none(open_page: Callable, make_run: Callable[..., Run]) -> None:

@@ -89,7 +89,7 @@ def _live(store: Store, run_id: str, painted: tuple[RunState, bool, str, float])
         draw_curves(curves.accuracy, f"accuracy:{run_id}")
     if watched:
         with right:
-            strip.show_run_strip(watched, f"strip:{run_id}")
+            strip.show_run_strip(watched, run)
     # Nothing of it is sent while it is closed.
     with st.expander(_("Gradient and learning rate"), key="run-gradient", on_change="rerun") as more:
         if more.open:

@@ -21,21 +21,24 @@ def pack_run_strip(store: Store, run: Run) -> bytes | None:
     return _pack(store, run.config.dataset, run.id, run.version, run.state.ended, i18n.language())
 
 
-def show_run_strip(data: bytes, key: str) -> None:
+def show_run_strip(data: bytes, run: Run) -> None:
     """Heading and strip.
 
     Args:
         data: from :func:`pack_run_strip`.
-        key: of the strip.
+        run: whose strip it is.
     """
+    # A drawing that is watched may be among the drawings that a run is fine-tuned on.
+    learns = bool(run.config.collection)
+    about = _("your drawings and test images") if learns else _("pictures that it never learns from")
     st.markdown(
-        f"**{_('What it reads')}** :small[:gray[{_('pictures that it never learns from')}]]",
+        f"**{_('What it reads')}** :small[:gray[{about}]]",
         help=_(
             "Your drawings first, then one test image of each class. To have a digit of yours watched, draw it on the "
             "Draw page and choose “Watch while training” before you start a run."
         ),
     )
-    show_strip(data, key)
+    show_strip(data, f"strip:{run.id}")
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
