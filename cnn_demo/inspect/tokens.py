@@ -47,9 +47,13 @@ class TokenGrid:
 
     def index(self, channel: int, y: int, x: int) -> tuple[int, ...]:
         """Where the layer has what the maps have at this place."""
+        return self.index_of_token(channel, self.extra + y * self.cols + x)
+
+    def index_of_token(self, channel: int, token: int) -> tuple[int, ...]:
+        """Where the layer has one number of a token; those without a place come first."""
         others = self.shape[: self.axis] + self.shape[self.axis + 1 :]
         where = [int(i) for i in np.unravel_index(channel, others)]
-        where.insert(self.axis, self.extra + y * self.cols + x)
+        where.insert(self.axis, token)
         return tuple(where)
 
     def place(self, token: int) -> tuple[int, int] | None:

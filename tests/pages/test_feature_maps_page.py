@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.load import load_dataset
+from cnn_demo.inspect.capture import capture
 from cnn_demo.models.registry import create_model
 from cnn_demo.ui.maps import channel, scenes
 from tests.made_networks import as_loaded
@@ -171,6 +172,24 @@ def test_the_image_a_class_likes(open_page: Open) -> None:
     assert found is not None
     assert float(found[1]) > float(found[2])
     assert not app.exception
+
+
+def test_the_class_token_has_its_arithmetic_too(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr(scenes.explorer, "show_arithmetic", lambda trace, *_: shown.append(trace))
+    app = open_page(PAGE, net="untrained:vit-hybrid", sample="4-2", unit="norm,5,3,2")
+    assert "token" not in shown[-1]
+    app.button_group(key="maps:token").set_value("class").run()
+    torch.manual_seed(0)
+    model = create_model("vit-hybrid").eval()
+    data = load_dataset("mnist-mini")
+    with capture(model) as maps:
+        maps(normalize(data.test.images[(data.test.labels == 4).nonzero()[2]], data.spec))
+    tokens = maps["norm"][0]  # (T, D), the class token first
+    assert shown[0]["value"] == pytest.approx(float(tokens[1 + 3 * 7 + 2, 5]), abs=1e-6)
+    assert shown[-1]["value"] == pytest.approx(float(tokens[0, 5]), abs=1e-6)
+    assert shown[-1]["token"] == "class token"
+    assert abs(shown[-1]["steps"][0]["difference"]) < 1e-5
 
 
 def test_statistics_are_kept_for_the_next_visitor(open_page: Open, runs_home: Path) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.components import explorer
-from cnn_demo.ui.maps import figures
+from cnn_demo.ui.maps import class_token, figures
 from cnn_demo.ui.shared import i18n, names, state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import escape
@@ -212,11 +212,12 @@ def _show_arithmetic(network: LoadedModel, scene: Scene) -> None:
     pin, trace = pinned_unit(scene), None
     if pin is not None:
         layer = scene.layer(pin["layer"])
-        place = (pin["channel"], pin["y"], pin["x"])
-        index = place if layer.tokens is None else (*layer.tokens.index(*place), 0)[:3]
-        trace = (
-            trace_unit(scene.maps, layer.name, *index).plain() | pin | {"features": layer.map_shape[1:] in ((), (1, 1))}
-        )
+        index: tuple[int, ...] = (pin["channel"], pin["y"], pin["x"])
+        more = {"features": layer.map_shape[1:] in ((), (1, 1))}
+        if layer.tokens is not None:
+            index, token = class_token.choose_token(layer.tokens, pin)
+            index, more = (*index, 0)[:3], more | token
+        trace = trace_unit(scene.maps, layer.name, *index).plain() | pin | more
     colors = color_table(DIVERGING).tolist()
     explorer.show_arithmetic(trace, colors, class_names(network), "maps:arithmetic", lambda: st.rerun(CHANNEL))
 

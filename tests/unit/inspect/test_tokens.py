@@ -45,6 +45,12 @@ def test_tokens_keep_their_places_from_the_patches_to_the_end() -> None:
     assert "blocks.1.attention.weights" not in grids
     assert grids["blocks.2.attention.matmul:2"].map_shape == (64, 7, 7)
     assert grids["norm"] == TokenGrid((50, 64), 0, 7, 7, 1)
+    assert grids["norm"].index_of_token(9, 0) == (0, 9)  # the class token
+    assert grids[split].index_of_token(20, 0) == (
+        20 // (64 // maps[split].shape[1]),
+        0,
+        20 % (64 // maps[split].shape[1]),
+    )
     assert "getitem" not in grids
     assert "head" not in grids
 

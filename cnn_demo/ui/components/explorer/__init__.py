@@ -57,7 +57,8 @@ def show_arithmetic(
     """Show the arithmetic of the pinned unit; with None an empty place that shows at once which unit gets pinned.
 
     Args:
-        trace: ``Trace.plain()``, with ``features``: whether the unit is in a layer of features.
+        trace: ``Trace.plain()``, with ``features``: whether the unit is in a layer of features; and
+            ``token``, the name of a token without a place, if it is a number of one.
         colors: the diverging color map, 256 × RGB.
         classes: names for the softmax.
         key: of the component.
@@ -121,6 +122,7 @@ def list_words() -> dict[str, Any]:
         "reads_one": _("Reads {size} values of {layer}, in one channel."),
         "reads_title": _("What it reads: {layer}"),
         "title_unit": _("{layer}, channel {channel}, unit {place}: {value}"),
+        "title_token": _("{layer}, channel {channel}, {token}: {value}"),
         "title_feature": _("{layer}, feature {channel}: {value}"),
         "check": _("PyTorch has {value} · difference {difference}"),
         "conv": _(

@@ -218,7 +218,8 @@ class Arithmetic {
     [this.drawn, this.awaited] = [drawn, null];
   }
 
-  titleOf({ layer, channel, y, x, features }, value) {
+  titleOf({ layer, channel, y, x, features, token }, value) {
+    if (token) return say(this.words.title_token, { layer, channel, token, value });
     return say(features ? this.words.title_feature : this.words.title_unit, { layer, channel, place: place(y, x), value });
   }
 }
