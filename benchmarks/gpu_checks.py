@@ -11,71 +11,37 @@ import importlib
 import importlib.util
 import math
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from benchmarks.gpu_outcome import Outcome, cut, is_cuda, wait
+from benchmarks.gpu_speed import compare_with_tutorial, compile_with_graphs, race, try_tensorrt
 from cnn_demo.datasets.device_dataset import DeviceDataset
 from cnn_demo.datasets.files import is_available
 from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.models.registry import MODELS
 from cnn_demo.settings.config import ConfigError, TrainConfig
-from cnn_demo.settings.presets import PRESETS
 from cnn_demo.training import trainer as trainer_module
 from cnn_demo.training.errors import OutOfMemory
-from cnn_demo.training.events import CheckpointDue, EpochEnd, Snapshot, Started
+from cnn_demo.training.events import CheckpointDue, EpochEnd, Snapshot
 from cnn_demo.training.loop import fit
 from cnn_demo.training.snapshot import load_snapshot, save_checkpoint
 from cnn_demo.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
-Status = Literal["reached", "MISSED", "FAILED", "not here"]
 # How far a loss may lie from the CPU's in fp32, as a share of it: TF32 keeps 10 bits of the mantissa, bfloat16 keeps 7.
 _TOLERANCE = {"fp32": 0.01, "fp16": 0.03, "bf16": 0.05}
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a check found.
-
-    Attributes:
-        status: ``MISSED`` where it ran and a target was missed, ``not here`` where the machine lacks what it needs.
-        figure: the result in a few words, for the table.
-        data: everything that was measured.
-    """
-
-    status: Status
-    figure: str
-    data: dict[str, Any] = field(default_factory=dict)
-
-
-def cut(data: Dataset, train: int, test: int = 200) -> Dataset:
-    """The first samples of a data set."""
-    return Dataset(data.spec, data.train.take(torch.arange(train)), data.test.take(torch.arange(test)))
-
-
-def is_cuda(device: str) -> bool:
-    """Whether it is a CUDA device, and not a rehearsal."""
-    return device.startswith("cuda")
-
-
-def wait(device: str) -> None:
-    """Return when the device has done all that it was told."""
-    if is_cuda(device):
-        torch.cuda.synchronize(device)
-
-
-# -- the tests ------------------------------------------------------------------------------------------------------
+# -- the tests ---------------------------------------------------------------------------------------------------------
 
 
 def run_marked_tests(device: str) -> Outcome:
@@ -97,7 +63,7 @@ def run_marked_tests(device: str) -> Outcome:
     return Outcome("reached" if enough else "MISSED", last.strip("= "), data)
 
 
-# -- losses ---------------------------------------------------------------------------------------------------------
+# -- losses ------------------------------------------------------------------------------------------------------------
 
 
 def train_on_one_batch(config: TrainConfig, data: Dataset, steps: int) -> list[float]:
@@ -144,7 +110,7 @@ def compare_losses(device: str) -> Outcome:
     return Outcome("MISSED" if problems else "reached", "; ".join([figure, *problems]), {"models": table})
 
 
-# -- resume ---------------------------------------------------------------------------------------------------------
+# -- resume ------------------------------------------------------------------------------------------------------------
 
 
 def resume_from_disk(device: str) -> Outcome:
@@ -174,39 +140,7 @@ def resume_from_disk(device: str) -> Outcome:
     return Outcome("reached" if good else "MISSED", f"{', '.join(precisions)}: {words}", {"largest difference": apart})
 
 
-# -- compilation ----------------------------------------------------------------------------------------------------
-
-
-def compile_with_graphs(device: str) -> Outcome:
-    """``torch.compile`` (with CUDA graphs on a GPU): it takes effect, learns the same, and what it costs and gains."""
-    data = cut(load_dataset("mnist-mini"), 2048 if is_cuda(device) else 256)
-    epochs = 12 if is_cuda(device) else 2
-    found: dict[str, Any] = {}
-    for mode in ("off", "on"):
-        config = TrainConfig(epochs=epochs, device=device, compile=mode, options={"dropout": 0.0})
-        began = time.perf_counter()
-        events = fit(config, dataset=data, checkpoint_steps=())
-        started = next(events)
-        assert isinstance(started, Started)
-        ready = time.perf_counter() - began
-        ends = [event for event in events if isinstance(event, EpochEnd)]
-        rest = ends[1:]
-        found[mode] = {
-            "compiled": started.compiled,
-            "seconds until the first step": ready,
-            "losses": [end.train.loss for end in ends],
-            "samples_per_second": sum(e.train.n for e in rest) / sum(e.train.seconds for e in rest),
-        }
-    off, on = found["off"], found["on"]
-    gain = on["samples_per_second"] / off["samples_per_second"]
-    close = abs(on["losses"][0] - off["losses"][0]) < 0.05 * off["losses"][0]
-    words = f"ready after {on['seconds until the first step']:.1f} s, {gain:.2f} × as fast as eager"
-    if not on["compiled"]:
-        return Outcome("not here", "torch.compile does not work on this machine; the run went on without it", found)
-    return Outcome("reached" if close else "MISSED", words, found)
-
-
-# -- memory ---------------------------------------------------------------------------------------------------------
+# -- memory ------------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -278,7 +212,7 @@ def measure_memory(device: str) -> Outcome:
     return Outcome("reached" if held <= 1.05 * wanted + 2**20 else "MISSED", words, found)
 
 
-# -- the hot loop ---------------------------------------------------------------------------------------------------
+# -- the hot loop ------------------------------------------------------------------------------------------------------
 
 
 class Waits(TorchDispatchMode):
@@ -337,100 +271,6 @@ def find_waits(device: str) -> Outcome:
         "; ".join(f"{k} {v}" for k, v in found.items()) or "none"
     )
     return Outcome("MISSED" if found else "reached", words, {"waits": found})
-
-
-# -- speed ----------------------------------------------------------------------------------------------------------
-
-
-def measure_fit(device: str, epochs: int, mode: str, data: Dataset) -> float:
-    """Samples a second of ``fit()``, the first epoch left out."""
-    events = fit(TrainConfig(epochs=epochs, device=device, compile=mode), dataset=data, checkpoint_steps=())
-    ends = [event for event in events if isinstance(event, EpochEnd)][1:]
-    return sum(end.train.n for end in ends) / sum(end.train.seconds for end in ends)
-
-
-def compare_with_tutorial(device: str) -> Outcome:
-    """``fit()`` against the loop that tutorials show: at least 15 times as many samples a second on a GPU, aim 20."""
-    from benchmarks import tutorial
-
-    by_hand = "" if importlib.util.find_spec("torchvision") else "; per-sample transforms by hand, without torchvision"
-    data = load_dataset("mnist-mini")
-    rounds, epochs = (3, 40) if is_cuda(device) else (1, 2)
-    modes = ("off", "on") if is_cuda(device) else ("off",)
-    speeds: dict[str, list[float]] = {}
-    for number in range(rounds):
-        for mode in modes:
-            speeds.setdefault(f"fit, compile {mode}", []).append(measure_fit(device, epochs, mode, data))
-        for workers in (0, 4) if is_cuda(device) else (0,):
-            result = tutorial.train(2, number, workers, device)
-            speeds.setdefault(f"tutorial, {workers} workers", []).append(result["samples_per_second"])
-    medians = {name: statistics.median(values) for name, values in speeds.items()}
-    ours = max(value for name, value in medians.items() if name.startswith("fit"))
-    ratio = ours / medians["tutorial, 0 workers"]
-    target = 15.0 if is_cuda(device) else 0.0
-    words = (
-        f"{ratio:.1f} ×, {ours:,.0f} samples/s, n = {rounds}"
-        + (f" (asked: ≥ {target:g} ×)" if target else "")
-        + by_hand
-    )
-    return Outcome("reached" if ratio >= target else "MISSED", words, {"samples_per_second": speeds, "ratio": ratio})
-
-
-def race(device: str) -> Outcome:
-    """The preset ``race``: seconds of training until 99% of the test images are right; aim on a GPU: two."""
-    changes = next(preset.changes for preset in PRESETS if preset.name == "race")
-    name = "mnist" if is_available("mnist") and is_cuda(device) else "mnist-mini"
-    data = load_dataset(name)
-    runs = []
-    for seed in range(3 if is_cuda(device) else 1):
-        config = TrainConfig.from_values({**changes, "dataset": name, "device": device, "seed": seed})
-        seconds, reached, best = 0.0, None, 0.0
-        for event in fit(config, dataset=data, checkpoint_steps=()):
-            if isinstance(event, EpochEnd):
-                seconds += event.train.seconds
-                best = max(best, event.test.accuracy)
-                if reached is None and event.test.accuracy >= 0.99:
-                    reached = seconds
-        runs.append({"seed": seed, "seconds": seconds, "seconds_to_99": reached, "accuracy": best})
-    times = [run["seconds_to_99"] for run in runs]
-    middle = statistics.median(t if t is not None else math.inf for t in times)
-    words = f"{name}, n = {len(data.test):,}: best {max(r['accuracy'] or 0 for r in runs):.2%}"
-    words += f", 99% after {middle:.2f} s" if middle < math.inf else ", 99% not reached"
-    if name != "mnist":  # a rehearsal, or a machine without the data: there is no aim
-        return Outcome(
-            "reached" if not is_cuda(device) else "not here", words + " (MNIST was not used)", {"runs": runs}
-        )
-    return Outcome("reached" if middle <= 2 else "MISSED", words + " (aim: 2 s)", {"runs": runs})
-
-
-# -- TensorRT -------------------------------------------------------------------------------------------------------
-
-
-def try_tensorrt(device: str) -> Outcome:
-    """A network through TensorRT gives the same logits."""
-    if importlib.util.find_spec("torch_tensorrt") is None:
-        return Outcome("not here", "torch_tensorrt is not installed")
-    if not is_cuda(device):
-        return Outcome("not here", "TensorRT needs CUDA")
-    torch_tensorrt = importlib.import_module("torch_tensorrt")
-
-    from cnn_demo.models.registry import create_model
-
-    model = create_model("cnn").eval().to(device)
-    images = torch.randn(256, 1, 28, 28, device=device)
-    fast = torch_tensorrt.compile(model, ir="dynamo", inputs=[images])
-    with torch.no_grad():
-        off = float((fast(images) - model(images)).abs().max())
-        times = {}
-        for name, network in (("eager", model), ("TensorRT", fast)):
-            wait(device)
-            began = time.perf_counter()
-            for _ in range(50):
-                network(images)
-            wait(device)
-            times[name] = (time.perf_counter() - began) / 50
-    words = f"logits at most {off:.2g} apart, {times['eager'] / times['TensorRT']:.1f} × as fast as eager"
-    return Outcome("reached" if off < 0.05 else "MISSED", words, {"off": off, "seconds": times})
 
 
 # In this order: what is short and says most comes first. With the seconds after which a check is given up.
