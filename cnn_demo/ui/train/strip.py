@@ -29,10 +29,10 @@ def show_run_strip(data: bytes, run: Run) -> None:
         run: whose strip it is.
     """
     # A drawing that is watched may be among the drawings that a run is fine-tuned on.
-    learns = bool(run.config.collection)
+    title, learns = _("What it reads"), bool(run.config.collection)
     about = _("your drawings and test images") if learns else _("pictures that it never learns from")
     st.markdown(
-        f"**{_('What it reads')}** :small[:gray[{about}]]",
+        f"**{title}** :small[:gray[{about}]]",
         help=_(
             "Your drawings first, then one test image of each class. To have a digit of yours watched, draw it on the "
             "Draw page and choose “Watch while training” before you start a run."
