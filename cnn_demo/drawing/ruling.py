@@ -64,10 +64,13 @@ class _Lines:
 
 def _find_lines(dark: GrayImage, thickest: int) -> _Lines | None:
     height, width = dark.shape
-    thin = dark - ndimage.grey_opening(dark, (thickest, 1))
-    # (H, W) -> (H, strips)
     edges = np.linspace(0, width, _STRIPS + 1).round().astype(int)
-    strips = np.add.reduceat(thin, edges[:-1], axis=1) / np.diff(edges).astype(np.float32)
+    # What is thin is no darker than all that is dark, so most drawings are done with here.
+    if not _may_hold_line(_average_strips(dark, edges)):
+        return None
+    strips = _average_strips(dark - ndimage.grey_opening(dark, (thickest, 1)), edges)
+    if not _may_hold_line(strips):
+        return None
     middles = (edges[:-1] + edges[1:]) / 2 - width / 2
     turn, level = max(((turn, _turn(strips, middles, turn)) for turn in _TURNS), key=lambda t: _sharpness(t[1]))
     there = ndimage.maximum_filter1d(level, 3, axis=0) > max(_FAINTEST, 3 * float(np.median(level)))
@@ -79,6 +82,16 @@ def _find_lines(dark: GrayImage, thickest: int) -> _Lines | None:
     shift = np.round(np.tan(turn) * (np.arange(width) - width / 2)).astype(int)
     rows = np.clip(np.arange(height)[:, None] - shift[None], 0, height - 1)
     return _Lines(int(count), wide[rows])
+
+
+def _average_strips(picture: GrayImage, edges: NDArray[np.int_]) -> NDArray[np.floating]:
+    """``(H, W)`` -> ``(H, strips)``: the mean of each row between neighboring edges."""
+    return np.add.reduceat(picture, edges[:-1], axis=1) / np.diff(edges).astype(np.float32)
+
+
+def _may_hold_line(strips: NDArray[np.floating]) -> bool:
+    """False where too few strips have a dark row for any line, at whatever angle, to go through enough of them."""
+    return float((strips.max(axis=0) > _FAINTEST).mean()) >= _SPAN
 
 
 def _turn(strips: NDArray[np.floating], middles: NDArray[np.float64], turn: float) -> NDArray[np.floating]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnn_demo.datasets.load import load_dataset
+from cnn_demo.drawing import ruling
 from cnn_demo.drawing.prepare import prepare
 from cnn_demo.drawing.ruling import remove_ruling
 from tests.unit.drawing.pads import MNIST, alike, field
@@ -67,3 +68,25 @@ def test_digits_without_lines_are_left_alone(digits: np.ndarray) -> None:
     for digit in digits:
         assert "ruled" not in prepare(take_photo(write_digit(digit, 880, 10, 10)), MNIST).warnings
         assert "ruled" not in prepare(digit.repeat(10, 0).repeat(10, 1), MNIST).warnings
+
+
+def test_what_is_passed_over_holds_no_line(digits: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search at every angle, which most drawings are spared, finds nothing else."""
+    photos = [take_photo(write_digit(digit), rule(60, squared=True, turn=turn)) for turn, digit in enumerate(digits)]
+    sheets = [np.asarray(photo, dtype=np.float32).reshape(*photo.shape[:2], -1).mean(axis=2) / 255 for photo in photos]
+    pads = [np.kron(digit, np.ones((10, 10))).astype(np.float32) / 255 for digit in digits]
+    pictures = [*(1 - sheet for sheet in sheets), *pads]
+    quick = [remove_ruling(picture) for picture in pictures]
+    searched: list[int] = []
+
+    def search_all(strips: np.ndarray) -> bool:
+        searched.append(len(strips))
+        return True
+
+    monkeypatch.setattr(ruling, "_may_hold_line", search_all)
+    for picture, (clean, ruled) in zip(pictures, quick, strict=True):
+        thorough, found = remove_ruling(picture)
+        np.testing.assert_array_equal(clean, thorough)
+        assert ruled == found
+    assert searched
+    assert {ruled for _, ruled in quick} == {True, False}
