@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +13,7 @@ import psutil
 
 from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.models.registry import MODELS
+from cnn_demo.runs.records import Run, RunNotFound, RunState
 from cnn_demo.settings.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 # 3,200 samples/s on two cores of an AMD EPYC with torch 2.14.1. Other models and processors differ by a factor of a
 # few, so whoever shows it must call it a guess.
 _MULTIPLY_ADDS_A_CORE = 9e9
+# Until a run's first step, and how much longer than its training steps alone a run lasts: it also measures the test
+# set after each epoch and saves checkpoints.
+_START_SECONDS, _WITH_EVALUATION = 1.0, 1.25
 # Settings that change the numbers of a run, or its length, but not how long one step takes. The device is kept apart.
 _NO_MATTER = frozenset(
     [
@@ -84,6 +89,55 @@ def estimate(config: TrainConfig, store: Store) -> Estimate:
         speed = (psutil.cpu_count(logical=False) or 1) * _MULTIPLY_ADDS_A_CORE / facts["multiply_adds"]
     samples = spec.train_size * (1 - config.val_fraction) * config.epochs
     return Estimate(facts.get("parameters", 0), speed, samples / speed if speed else None, basis)
+
+
+def estimate_remaining(run: Run) -> float | None:
+    """Seconds of training to the end at the average pace so far, or None before there is one."""
+    if not run.step or not run.train_seconds or not run.total_steps:
+        return None
+    return (run.total_steps - run.step) * run.train_seconds / run.step
+
+
+def estimate_wait(run: Run | None, store: Store, devices: int = 1) -> float | None:
+    """Seconds until a queued run starts: those that hold a device and those before it in the queue have to end first.
+
+    Args:
+        run: a run that waits; None for one that would be queued now. One that does not wait need not wait: 0.
+        store: the run store.
+        devices: how many there are for it to wait for.
+
+    Returns:
+        None when nobody can tell: a run that holds a device is paused, or its speed is not known.
+    """
+    holding, waiting = store.list_ahead(run.id if run else None)
+    times = [_estimate_end(other, store) for other in (*filter(partial(_is_alive, store), holding), *waiting)]
+    if any(time is None for time in times):
+        return None
+    free = [0.0] * max(1, devices)  # when each device is free; each run takes the one that is free first
+    for time in times:
+        heapq.heapreplace(free, free[0] + (time or 0.0))
+    return free[0]
+
+
+def _is_alive(store: Store, run: Run) -> bool:
+    try:
+        return store.is_active(run.id)
+    except RunNotFound:  # deleted a moment ago
+        return False
+
+
+def _estimate_end(run: Run, store: Store) -> float | None:
+    """Seconds for which a run will still hold its device."""
+    if run.state is RunState.PAUSED:
+        return None
+    left = estimate_remaining(run)
+    if left is None:
+        try:
+            left = estimate(run.config, store).seconds
+        except KeyError:  # a data set that this version does not know
+            return None
+    starting = 0.0 if run.step else _START_SECONDS
+    return None if left is None else starting + left * _WITH_EVALUATION
 
 
 def _find_figures(config: TrainConfig, spec: DatasetSpec) -> dict[str, int]:

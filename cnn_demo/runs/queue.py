@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from cnn_demo.runs.base import SELECT_CHANGES, StoreBase
+from cnn_demo.runs.base import SELECT_CHANGES, SELECT_RUNS, StoreBase
 from cnn_demo.runs.records import HOLDS_DEVICE, Run, RunState
+from cnn_demo.runs.rows import run_from_row
 from cnn_demo.runs.tables import runs, turns
 
 _QUEUED = (runs.c.state == RunState.QUEUED.value, ~runs.c.owned)
 _HOLDING = sorted(state.value for state in HOLDS_DEVICE)
 
 _count_queued = select(func.count()).where(*_QUEUED)
-_busy_devices = select(runs.c.device).where(runs.c.state.in_(_HOLDING))
+_holds_device = runs.c.state.in_(_HOLDING)
+_busy_devices = select(runs.c.device).where(_holds_device)
 _head = select(runs.c.id, runs.c.attempts).where(*_QUEUED).order_by(runs.c.place).limit(1)
 
 
@@ -27,6 +29,25 @@ class QueuePart(StoreBase):
         """How many runs wait for a worker."""
         with self.db.read() as connection:
             return int(connection.execute(_count_queued).scalar_one())
+
+    def list_ahead(self, run_id: str | None) -> tuple[list[Run], list[Run]]:
+        """The runs that hold a device, and those that are before a queued run, the next one first.
+
+        Args:
+            run_id: the run; both lists are empty for one that does not wait. None: one that would be queued now.
+        """
+        queued, holding_it = SELECT_RUNS.where(*_QUEUED).order_by(runs.c.place), SELECT_RUNS.where(_holds_device)
+        with self.db.read() as connection:
+            if run_id is not None:
+                place = select(runs.c.place).where(runs.c.id == run_id, runs.c.state == RunState.QUEUED.value)
+                own = connection.execute(place).scalar()
+                if own is None:
+                    return [], []
+                queued = queued.where(runs.c.place < own)
+            selected = (holding_it, queued)
+            rows = [connection.execute(query).mappings().all() for query in selected]
+        holding, waiting = ([run_from_row(row, row["last_epoch"]) for row in found] for found in rows)
+        return holding, waiting
 
     def claim(self, devices: Sequence[str]) -> tuple[Run, FileLock] | None:
         """Take the next run whose device is free.

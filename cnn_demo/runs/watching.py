@@ -12,7 +12,7 @@ from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.load import Dataset
 from cnn_demo.datasets.specs import DatasetSpec
 from cnn_demo.drawing.pictures import DrawingError
-from cnn_demo.drawing.prepare import prepare
+from cnn_demo.drawing.prepare import Drawing, prepare
 from cnn_demo.runs.strip import MOST_PICTURES, UNKNOWN, WatchedPicture, keep_pictures, load_drawings
 
 
@@ -41,6 +41,12 @@ def prepare_watched(folder: Path, data: Dataset) -> Tensor:
     return torch.stack(inputs)
 
 
+def as_watched(drawing: Drawing, spec: DatasetSpec) -> WatchedPicture:
+    """What was drawn, as the network sees it."""
+    seen = drawing.stages[-1].image.reshape(spec.size, spec.size, -1)  # (H, W) or (H, W, 3) -> (H, W, C)
+    return WatchedPicture(np.rint(seen * 255).astype(np.uint8), UNKNOWN, drawn=True)
+
+
 def _prepare_drawings(folder: Path, spec: DatasetSpec) -> tuple[list[Tensor], list[WatchedPicture]]:
     """Inputs ``(C, H, W)`` and pictures of what the visitor drew, but what is blank or no picture."""
     inputs, pictures = [], []
@@ -51,7 +57,6 @@ def _prepare_drawings(folder: Path, spec: DatasetSpec) -> tuple[list[Tensor], li
             continue
         if prepared.empty:
             continue
-        seen = prepared.stages[-1].image.reshape(spec.size, spec.size, -1)  # (H, W) or (H, W, 3) -> (H, W, C)
-        pictures.append(WatchedPicture(np.rint(seen * 255).astype(np.uint8), UNKNOWN, drawn=True))
+        pictures.append(as_watched(prepared, spec))
         inputs.append(prepared.input[0])
     return inputs, pictures

@@ -29,8 +29,8 @@ from cnn_demo.runs.collection import Collection
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
-from cnn_demo.ui.draw import calibrations, pad, picture
-from cnn_demo.ui.shared import picker
+from cnn_demo.ui.draw import calibrations, pad
+from cnn_demo.ui.shared import last_drawing, picker
 from tests.made_networks import as_loaded, put_checkpoint
 from tests.pages.reading import words
 from tests.pages.uploading import send, upload
@@ -133,7 +133,7 @@ def test_the_answer_is_the_models(open_page: Visit, network: tuple[Run, Any], lo
     assert "2,000" in card  # its accuracy comes with n
     stages = next(h.proto.body for h in app.get("html") if "data-stage" in h.proto.body)
     assert stages.count("<figure") == 6
-    assert np.array_equal(app.session_state[picture.LAST], digit(17))
+    assert np.array_equal(app.session_state[last_drawing.LAST], digit(17))
 
 
 def test_ten_people_never_see_each_others_digits(open_page: Visit, network: tuple[Run, Any]) -> None:
@@ -148,7 +148,7 @@ def test_ten_people_never_see_each_others_digits(open_page: Visit, network: tupl
             draw(app, digit(numbers[place if stroke == 2 else (place + 1) % 10]))
     for number, app in zip(numbers, apps, strict=True):
         app.run()
-        assert np.array_equal(app.session_state[picture.LAST], digit(number))
+        assert np.array_equal(app.session_state[last_drawing.LAST], digit(number))
         assert said(cards(app)[0])[0] == expected(network[1], digit(number))[0]
     names = set()
     for app in apps[:3]:
@@ -165,13 +165,13 @@ def test_a_drawing_outlives_a_change_of_page_and_of_language(open_page: Visit, n
     app = draw(open_draw(open_page, network[0]), digit(5))
     app.switch_page("pages/start/start.py").run()
     app.switch_page(DRAW).run()
-    assert np.array_equal(app.session_state[picture.LAST], digit(5))
+    assert np.array_equal(app.session_state[last_drawing.LAST], digit(5))
     assert said(cards(app)[0])[0] == expected(network[1], digit(5))[0]
     app.button_group(key="language_switch").set_value("zh_CN").run()
     assert app.title[0].value == "手写"
-    assert np.array_equal(app.session_state[picture.LAST], digit(5))
+    assert np.array_equal(app.session_state[last_drawing.LAST], digit(5))
     draw(app, None)
-    assert app.session_state[picture.LAST] is None
+    assert app.session_state[last_drawing.LAST] is None
     assert said(cards(app)[0])[0] == "✎"
 
 
@@ -187,7 +187,7 @@ def test_up_to_three_networks_read_one_drawing(
     checkpoint_of(app, run).select_index(2).run()  # newest, step 60, step 20
     assert said(cards(app)[0])[0] == expected(second, digit(40))[0]
     assert f"{run.id}@20" in str(app.query_params["net"])
-    assert np.array_equal(app.session_state[picture.LAST], digit(40))
+    assert np.array_equal(app.session_state[last_drawing.LAST], digit(40))
 
 
 def test_a_training_run_is_followed(open_page: Visit, store: Store, make_run: Callable[..., Run]) -> None:
@@ -221,7 +221,7 @@ def test_what_is_wrong_is_named_and_the_drawing_stays(
     store.delete(run.id)
     app.run()
     assert gone in "\n".join(w.value for w in app.warning)
-    assert np.array_equal(app.session_state[picture.LAST], digit(3))
+    assert np.array_equal(app.session_state[last_drawing.LAST], digit(3))
 
 
 def test_uploads(open_page: Visit, network: tuple[Run, Any]) -> None:
@@ -231,11 +231,11 @@ def test_uploads(open_page: Visit, network: tuple[Run, Any]) -> None:
     paper[60:240, 90:110] = 30
     upload(app, "draw:upload", "one.png", png(paper))
     assert said(cards(app)[0])[0] == expected(network[1], paper)[0]
-    assert np.array_equal(app.session_state[picture.LAST], paper)
+    assert np.array_equal(app.session_state[last_drawing.LAST], paper)
     # A part of it is read alone, and the whole again.
     send(app, "draw:upload", kind="crop", crop=[0, 0, 1, 0.5])
     assert said(cards(app)[0])[0] == expected(network[1], paper[:150])[0]
-    assert np.array_equal(app.session_state[picture.LAST], paper[:150])
+    assert np.array_equal(app.session_state[last_drawing.LAST], paper[:150])
     send(app, "draw:upload", kind="crop", crop=None)
     assert said(cards(app)[0])[0] == expected(network[1], paper)[0]
     # What is damaged leaves no answer of the picture before.
@@ -243,14 +243,14 @@ def test_uploads(open_page: Visit, network: tuple[Run, Any]) -> None:
     assert "is no picture" in app.error[0].value
     assert "fake.png" in app.error[0].value
     assert 'data-kind="empty"' in cards(app)[0]
-    assert app.session_state[picture.LAST] is None
+    assert app.session_state[last_drawing.LAST] is None
     # And what is taken away takes its answer with it.
     upload(app, "draw:upload", "one.png", png(paper))
     assert not app.error
     assert 'data-kind="empty"' not in cards(app)[0]
     send(app, "draw:upload", kind="remove")
     assert 'data-kind="empty"' in cards(app)[0]
-    assert app.session_state[picture.LAST] is None
+    assert app.session_state[last_drawing.LAST] is None
 
 
 def test_a_blank_picture_is_not_told_to_draw(open_page: Visit, network: tuple[Run, Any]) -> None:
@@ -275,7 +275,7 @@ def test_a_16_bit_picture_is_read_alike_on_the_page_and_on_the_command_line(
     assert said(card)[0] == row["label"]
     assert [html.unescape(figure) for figure in said(card)[1]] == [percent(p) for p in row["probabilities"]]
     assert expected(network[1], digit(9))[0] == row["label"]  # and it is the picture with 8 bits
-    assert app.session_state[picture.LAST].dtype == np.uint8
+    assert app.session_state[last_drawing.LAST].dtype == np.uint8
 
 
 def test_too_much_of_an_upload_is_named(open_page: Visit, network: tuple[Run, Any]) -> None:
@@ -289,7 +289,7 @@ def test_too_much_of_an_upload_is_named(open_page: Visit, network: tuple[Run, An
         assert name in app.error[0].value
         assert words_ in app.error[0].value
     app.button_group(key="draw:source").set_value("draw").run()
-    assert np.array_equal(app.session_state[picture.LAST], digit(3))
+    assert np.array_equal(app.session_state[last_drawing.LAST], digit(3))
 
 
 def test_samples_and_missing_data_sets(
@@ -401,4 +401,4 @@ def test_without_a_network_one_can_still_draw(open_page: Visit, monkeypatch: pyt
     monkeypatch.setattr(picker, "has_shipped_model", lambda: False)
     app = draw(open_page(DRAW), digit(2))
     assert "no trained network" in app.info[0].value
-    assert np.array_equal(app.session_state[picture.LAST], digit(2))
+    assert np.array_equal(app.session_state[last_drawing.LAST], digit(2))

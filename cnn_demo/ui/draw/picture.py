@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from cnn_demo.plots.png import data_url
 
-LAST = "drawing_image"  # what other pages read: the last drawing or upload as an array of uint8, or None
-
 
 @dataclass(frozen=True)
 class Picture:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from cnn_demo.drawing.prepare import Drawing
     from cnn_demo.prediction.load import LoadedModel
     from cnn_demo.prediction.predictor import Prediction, Predictor
-
-_LOADING = "draw:loading"
 
 
 @dataclass(frozen=True)
@@ -65,28 +62,6 @@ class Answer:
     def word(self, label: int) -> str:
         """The name of a class."""
         return _(self.spec.classes[label])
-
-
-def torch_loaded() -> bool:
-    """Whether networks can be had at once. On a server's first visit torch is loaded only after the pad is there."""
-    return "cnn_demo.prediction.predictor" in sys.modules
-
-
-def load_torch() -> None:
-    """Say that the networks are being loaded, and load them as soon as the browser has painted the pad."""
-    st.session_state[_LOADING] = False
-    st.fragment(_load_torch, run_every=0.7)()
-
-
-def _load_torch() -> None:
-    words = _("Loading the network… you can draw already.")
-    st.html(f'<div class="draw-loading" role="status">{words}</div>')
-    if not st.session_state[_LOADING]:  # the first time this is part of painting the page; the timer brings us back
-        st.session_state[_LOADING] = True
-        return
-    import cnn_demo.prediction.predictor  # noqa: F401
-
-    st.rerun()
 
 
 def predict_picture(chosen: list[Network], picture: Picture) -> list[Answer | Unanswered]:

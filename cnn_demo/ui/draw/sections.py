@@ -11,7 +11,7 @@ from cnn_demo.ui.draw import answer as answers_view
 from cnn_demo.ui.draw import captions, change, correct, predictions, stages, why
 from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer
-from cnn_demo.ui.shared import state, watched
+from cnn_demo.ui.shared import state, torch_loading, watched
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.picker import Network
 
@@ -32,8 +32,8 @@ def show_prediction(chosen: list[Network], picture: Picture) -> None:
         show_no_network()
         _offer_watching(picture)
         return
-    if not predictions.torch_loaded():  # the pad does not wait for torch
-        predictions.load_torch()
+    if not torch_loading.torch_loaded():  # the pad does not wait for torch
+        torch_loading.load_torch()
         return
     found = predictions.predict_picture(chosen, picture)
     answers_view.show_answers(found, picture)

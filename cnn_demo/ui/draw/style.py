@@ -53,10 +53,6 @@ _STYLE = """
   table.draw-captions thead th:nth-child(2) { width: auto; }
   table.draw-captions tbody th { width: auto; white-space: normal; text-align: left; overflow-wrap: anywhere; }
   .draw-captions td:nth-child(3) { text-align: right; }
-  .draw-loading { border: 1px dashed rgba(128, 136, 150, .5); border-radius: .75rem; padding: 2.6rem 1rem;
-    text-align: center; animation: draw-breathe 1.4s ease-in-out infinite alternate; }
-  @keyframes draw-breathe { from { opacity: .95; } to { opacity: .55; } }
-  @media (prefers-reduced-motion: reduce) { .draw-loading { animation: none; } }
   .draw-stages { display: grid; grid-template-columns: repeat(6, minmax(0, 9.4rem)); gap: .9rem 1rem; }
   .draw-stages.draw-alone { grid-template-columns: 9.4rem; }
   .draw-stages figure, .draw-pair figure { margin: 0; }

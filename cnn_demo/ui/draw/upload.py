@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from cnn_demo.ui.draw.picture import LAST
 from cnn_demo.ui.shared import uploads
+from cnn_demo.ui.shared.last_drawing import LAST
 
 _KEY, _IS_LAST = "draw:upload", "draw:upload-is-last"
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.ui.shared import i18n, state
 from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.last_drawing import LAST
 from cnn_demo.ui.shared.samples import choose_sample
 from cnn_demo.ui.shared.uploads import choose_upload
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from cnn_demo.prediction.load import LoadedModel
 
-DRAWING = "drawing_image"  # what the Draw page leaves behind: an array of uint8, or nothing
 _SOURCE = "maps:source"
 _MOVES = {"right": 0, "down": 0, "angle": 0, "scale": 1.0, "noise": 0.0}
 
@@ -27,7 +27,7 @@ _MOVES = {"right": 0, "down": 0, "angle": 0, "scale": 1.0, "noise": 0.0}
 def choose_image(network: LoadedModel) -> np.ndarray | None:
     """The image the network sees, ``(C, H, W)`` uint8; None where there is none yet (the page has said so)."""
     titles = {"drawing": _("Last drawing"), "sample": _("Sample"), "upload": _("Upload")}
-    if st.session_state.get(DRAWING) is None:
+    if st.session_state.get(LAST) is None:
         del titles["drawing"]
     wanted = state.get("input") or ""
     if st.session_state.get(_SOURCE) not in titles:
@@ -44,7 +44,7 @@ def choose_image(network: LoadedModel) -> np.ndarray | None:
         source = st.session_state[_SOURCE]
         if source == "sample":
             return _sample(network)
-    return _upload(network) if source == "upload" else _ready(network, st.session_state[DRAWING])
+    return _upload(network) if source == "upload" else _ready(network, st.session_state[LAST])
 
 
 def show_motion(image: np.ndarray) -> np.ndarray:

@@ -36,6 +36,11 @@ _STYLE = """
   .lab-figures span { display: block; font-size: .875rem; opacity: .75; }
   .lab-figures b { font-size: 1.6rem; font-weight: 400; line-height: 1.4; font-variant-numeric: tabular-nums; }
   .lab-figures p { font-size: .8rem; opacity: .65; margin: .35rem 0 0; }
+  /* PyTorch is on its way (cnn_demo.ui.shared.torch_loading). */
+  .lab-loading { border: 1px dashed rgba(128, 136, 150, .5); border-radius: .75rem; padding: 2.6rem 1rem;
+    text-align: center; animation: lab-breathe 1.4s ease-in-out infinite alternate; }
+  @keyframes lab-breathe { from { opacity: .95; } to { opacity: .55; } }
+  @media (prefers-reduced-motion: reduce) { .lab-loading { animation: none; } }
   .st-key-run-epochs [data-testid="stMarkdownContainer"] { overflow-x: auto; }
   .st-key-run-epochs table { font-size: .85rem; }
   @media (max-width: 640px) {

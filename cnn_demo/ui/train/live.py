@@ -13,11 +13,13 @@ import streamlit as st
 
 from cnn_demo.locales import N_
 from cnn_demo.runs import launcher
+from cnn_demo.runs.estimate import estimate_remaining
 from cnn_demo.runs.records import EpochRow, Run, RunNotFound, RunState
 from cnn_demo.ui.components.curves import draw_curves
 from cnn_demo.ui.shared import charts, i18n, names
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import figure_row, table
+from cnn_demo.ui.shared.run_strip import pack_run_strip
 from cnn_demo.ui.train import strip
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def _live(store: Store, run_id: str, painted: tuple[RunState, bool, str, float])
     _figures(run)
     view = _view()
     curves = _curves(store, run, run_id, run.version, view, i18n.language())
-    watched = strip.pack_run_strip(store, run)
+    watched = pack_run_strip(store, run)
     left, right = st.columns(2, gap="medium")
     with left:
         _heading(_("Loss"), _("cross-entropy, in nats"))
@@ -123,7 +125,7 @@ def _progress(run: Run) -> None:
         case RunState.RUNNING if run.request == "pause":
             st.progress(done, _("Pausing after this batch and saving a checkpoint…") + " " + _where(run))
         case RunState.RUNNING:
-            left = remaining(run)
+            left = estimate_remaining(run)
             eta = _("{time} left").format(time=names.duration(left)) if left is not None else ""
             st.progress(done, " · ".join(filter(None, (_where(run), eta))))
         case RunState.FINISHED:
@@ -151,13 +153,6 @@ def _finished(run: Run) -> str:
     if run.step < run.total_steps:
         return _("Finished early: the validation loss had stopped falling.") + " " + _where(run)
     return _("Finished.") + " " + _where(run)
-
-
-def remaining(run: Run) -> float | None:
-    """Seconds to the end at the average pace so far, or None before there is one."""
-    if not run.step or not run.train_seconds or not run.total_steps:
-        return None
-    return (run.total_steps - run.step) * run.train_seconds / run.step
 
 
 def _figures(run: Run) -> None:

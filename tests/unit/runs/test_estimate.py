@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from cnn_demo.runs.estimate import estimate, speed_key
+from cnn_demo.runs.estimate import estimate, estimate_wait, speed_key
 from cnn_demo.runs.recorder import Recorder
+from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
 from tests.unit.runs.made_events import epoch_end
@@ -47,3 +50,30 @@ def test_a_like_run_tells_the_speed(store: Store) -> None:
 )
 def test_what_decides_the_speed_is_in_the_key(change: dict[str, object]) -> None:
     assert speed_key(CONFIG.replace(**change)) != speed_key(CONFIG)
+
+
+def test_the_wait_is_the_time_of_those_that_come_first(store: Store, make_run: Callable[..., Run]) -> None:
+    # It has done half of its 6 epochs in 7.5 s; its speed is remembered too.
+    half = make_run("running", epochs=3, config=TrainConfig(epochs=6), train_seconds=7.5)
+    store.change_run(half.id, total_steps=120)
+    store.add_speed("cpu", speed_key(half.config), 8000.0)  # an epoch a second
+    next_, last = store.create(TrainConfig(epochs=4)), store.create(TrainConfig(epochs=4))
+    with_test = 1.25  # and a second until the first step
+    assert estimate_wait(half, store) == 0
+    assert estimate_wait(next_, store) == pytest.approx(7.5 * with_test)
+    assert estimate_wait(last, store) == pytest.approx((7.5 + 4) * with_test + 1)
+    assert estimate_wait(None, store) == pytest.approx((7.5 + 4 + 4) * with_test + 2)
+    # With two devices one is free already: the second of those that wait begins when the first of them has ended.
+    assert estimate_wait(next_, store, devices=2) == 0
+    assert estimate_wait(last, store, devices=2) == pytest.approx(4 * with_test + 1)
+
+
+def test_nobody_can_tell_how_long_a_paused_run_holds_its_device(store: Store, make_run: Callable[..., Run]) -> None:
+    make_run("paused", epochs=1)
+    assert estimate_wait(None, store) is None
+
+
+def test_a_run_whose_process_has_died_holds_nothing(store: Store, make_run: Callable[..., Run]) -> None:
+    dead = make_run("finished", epochs=1)
+    store.change_run(dead.id, state="running", ended=None)
+    assert estimate_wait(None, store) == 0

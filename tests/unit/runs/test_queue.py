@@ -33,6 +33,16 @@ def test_one_active_run_a_device_and_the_queue_moves_by_itself(store: Store) -> 
     third_lock.release()
 
 
+def test_a_run_waits_for_those_that_hold_a_device_and_those_before_it(store: Store) -> None:
+    runs = [store.create(TrainConfig(device="cpu")) for _ in range(3)]
+    taken, lock = claim_next(store, ["cpu"])
+    with lock:
+        ahead = [[run.id for run in part] for part in store.list_ahead(runs[2].id)]
+        assert ahead == [[runs[0].id], [runs[1].id]]
+        assert store.list_ahead(taken.id) == ([], []), "it waits no more"
+        assert [len(part) for part in store.list_ahead(None)] == [1, 2], "what is queued now comes last"
+
+
 def test_auto_spreads_over_gpus_of_one_kind_only(store: Store) -> None:
     for _ in range(3):
         store.create(TrainConfig(device="auto"))

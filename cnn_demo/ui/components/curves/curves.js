@@ -177,6 +177,8 @@ class Curves {
     return this.data.lines.filter((line) => !this.state.hidden.has(line.role)).map((line) => ({ line, ...this.points(line) }));
   }
 
+  get height() { return this.data.height ?? HEIGHT; }
+
   findScale(width) {
     const { x, y, top } = this.data, zoom = this.state.zoom;
     const [x0, x1] = zoom ?? [0, x.high];
@@ -197,7 +199,7 @@ class Curves {
         if (high <= low) high = low + (air || 1);
       }
     }
-    const above = top ? TOP : PLAIN_TOP, w = width - LEFT - RIGHT, h = HEIGHT - above - BOTTOM;
+    const above = top ? TOP : PLAIN_TOP, w = width - LEFT - RIGHT, h = this.height - above - BOTTOM;
     const place = y.log ? (v) => Math.log(v / low) / Math.log(high / low) : (v) => (v - low) / (high - low);
     return {
       x0, x1, low, high, above, w, h,
@@ -214,8 +216,8 @@ class Curves {
     if (!this.data || width < 120) return;
     const scale = (this.scale = this.findScale(width)), { x0, x1, above, w, h } = scale;
     const picture = this.picture, clip = `clip-${this.data.id.replace(/\W/g, "-")}`;
-    picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-    picture.setAttribute("height", HEIGHT);
+    picture.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
+    picture.setAttribute("height", this.height);
     const defs = svg("clipPath", { id: clip });
     defs.append(svg("rect", { x: LEFT, y: above, width: w, height: h }));
     const drawn = svg("g", { "clip-path": `url(#${clip})` }), points = svg("g");

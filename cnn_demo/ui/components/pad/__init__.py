@@ -59,7 +59,9 @@ class Drawn:
 
 
 @contextmanager
-def live_pad(key: str, *, drawing: str = "digit", size: int = SIDE) -> Iterator[NDArray[np.uint8] | None]:
+def live_pad(
+    key: str, *, drawing: str = "digit", size: int = SIDE, brief: bool = False
+) -> Iterator[NDArray[np.uint8] | None]:
     """Show a pad; the body of the ``with`` shows the answer to the picture, anywhere on the page.
 
     When the body is left, the pad may send its next picture. So there is one answer at a time.
@@ -68,12 +70,14 @@ def live_pad(key: str, *, drawing: str = "digit", size: int = SIDE) -> Iterator[
         key: of the component; also the channel for :func:`rerun_when_at_rest`.
         drawing: pads of one drawing share strokes, undo and pen width, on whatever page they stand.
         size: the side on the screen, in CSS pixels; less where there is less room.
+        brief: without the pen's width.
 
     Yields:
         The picture: ``(280, 280)`` uint8, ink 255 on paper 0; None while the pad is blank.
     """
     kept = _last(drawing)
-    data = {"channel": key, "drawing": drawing, "kept": kept.seq, "size": size, "words": _list_words()}
+    data = {"channel": key, "drawing": drawing, "kept": kept.seq, "size": size, "brief": brief}
+    data["words"] = _list_words()
     result = _pad(data=data, key=key, default={"drawn": None}, on_drawn_change=lambda: None)
     drawn = read_report(result.get("drawn"))
     if drawn is not None and drawn.seq > kept.seq:

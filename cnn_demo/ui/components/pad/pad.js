@@ -231,8 +231,9 @@ class Pad {
     this.sample.style.setProperty("--pen", `${this.history.width * this.canvas.clientWidth / SIDE}px`);
   }
 
-  load({ words, size }) {
+  load({ words, size, brief }) {
     this.words = words;
+    this.label.hidden = brief;
     this.canvas.style.setProperty("--size", `${size}px`);
     this.canvas.setAttribute("aria-label", words.pad);
     this.canvas.parentElement.querySelector(".tools").setAttribute("aria-label", words.tools);

@@ -33,9 +33,13 @@ const unpack = (bytes) => {
   return header;
 };
 
+// Strips of one group show the same moment: where one is moved, the others follow.
+const groups = (window.cnnLabStrips ??= new Map());
+
 class Strip {
   constructor(root) {
     this.root = root;
+    this.group = null;
     this.place = null; // of the moment that is shown; null: the newest
     this.head = make("p", { className: "head" });
     this.list = make("ul", { className: "cards" });
@@ -48,7 +52,7 @@ class Strip {
     this.slider = make("input", { type: "range", min: 0, step: 1 });
     this.slider.addEventListener("input", () => {
       this.rest();
-      this.show(Number(this.slider.value));
+      this.move(Number(this.slider.value));
     });
     this.time = make("div", { className: "time" }, this.button, this.slider);
     root.replaceChildren(this.head, this.list, this.filters, this.time);
@@ -56,21 +60,45 @@ class Strip {
 
   load(bytes) {
     this.data = unpack(bytes);
-    const { pictures, classes, steps, words } = this.data;
-    const shown = JSON.stringify([pictures, classes, words.drawing]);
+    const { pictures, classes, steps, words, part } = this.data;
+    this.join(this.data.group);
+    this.root.dataset.part = part;
+    // The cards stay while a drawing changes: their bars go on from where they are.
+    const shown = JSON.stringify([pictures.map(({ label, drawn }) => [label, drawn]), classes, words.drawing]);
     if (shown !== this.shown) {
       this.shown = shown;
       this.list.replaceChildren(...(this.cards = pictures.map((picture) => this.card(picture))).map((card) => card.root));
     }
+    this.cards.forEach((card, i) => {
+      if (card.image.src !== pictures[i].src) card.image.src = pictures[i].src;
+    });
     this.list.classList.toggle("with-drawing", pictures.some((picture) => picture.drawn));
     this.last = steps.length - 1;
-    this.time.hidden = !this.last;
+    this.time.hidden = !this.last || part === "samples";
     this.slider.max = this.last;
     this.slider.setAttribute("aria-label", words.moment);
     this.root.classList.toggle("still", this.last > 0); // the slider itself is the animation
     if (!this.timer) this.icon("play");
     if (this.place !== null && this.place > this.last) this.place = null;
     this.show(this.place);
+  }
+
+  join(group) {
+    if (group === this.group) return;
+    this.leave();
+    this.group = group;
+    if (!groups.has(group)) groups.set(group, new Set());
+    groups.get(group).add(this);
+  }
+
+  leave() { groups.get(this.group)?.delete(this); }
+
+  // Show a moment here and in the strips of the group that have it.
+  move(place) {
+    this.show(place);
+    if (!this.group) return;
+    for (const other of groups.get(this.group))
+      if (other !== this && other.last === this.last) other.show(place);
   }
 
   card(picture) {
@@ -81,10 +109,13 @@ class Strip {
     const long = classes.some((title) => title.length > 3);
     const root = make("li", { className: drawn ? "card drawn" : "card" });
     if (drawn) root.append(make("span", { className: "name", textContent: name }));
-    const image = make("img", { src: picture.src, alt: "" });
+    const image = make("img", { alt: "" });
+    const rows = make("div", { className: "bars" }, ...bars);
+    rows.style.setProperty("--chance", `${100 / classes.length}%`);
+    rows.dataset.chance = words.chance;
     root.append(
       make("div", { className: "top" }, image, make("div", { className: long ? "says long" : "says" }, says, sure)),
-      make("div", { className: "bars" }, ...bars),
+      rows,
     );
     if (classes.every((title) => title.length === 1)) {
       const ticks = classes.map((title, i) => make("i", { textContent: title, className: i === picture.label ? "label" : "" }));
@@ -92,7 +123,7 @@ class Strip {
     }
     for (const part of root.children) part.setAttribute("aria-hidden", "true");
     root.setAttribute("role", "img");
-    return { root, bars, says, sure, name, picture };
+    return { root, image, bars, says, sure, name, picture };
   }
 
   show(place) {
@@ -115,13 +146,21 @@ class Strip {
         bar.style.height = `${100 * row[c]}%`;
         bar.classList.toggle("first", c === top);
       });
-      card.says.textContent = classes[top];
-      card.sure.textContent = percent(row[top]);
-      const words_ = words[known ? (correct ? "right" : "wrong") : "open"];
+      const blank = !row[top]; // a softmax is never 0
+      card.root.classList.toggle("blank", blank);
+      card.root.style.setProperty("--sure", row[top]);
+      card.says.textContent = blank ? "?" : classes[top];
+      card.sure.textContent = blank ? "" : percent(row[top]);
+      const words_ = words[blank ? "blank" : known ? (correct ? "right" : "wrong") : "open"];
       card.root.setAttribute("aria-label", fill(words_, { name: card.name, answer: classes[top], percent: percent(row[top]) }));
     });
-    const parts = n ? [fill(words.score, { right, n }), when] : [when];
-    this.head.replaceChildren(...parts.map((text, i) => make(i ? "span" : "b", { textContent: text })));
+    const { title } = this.data, said = title || when;
+    const parts = n ? [fill(words.score, { right, n }), said] : [said];
+    const spoken = parts.join("\n");
+    if (spoken !== this.spoken) {
+      this.spoken = spoken;
+      this.head.replaceChildren(...parts.map((text, i) => make(i ? "span" : "b", { textContent: text })));
+    }
     this.slider.value = at;
     this.slider.setAttribute("aria-valuetext", parts.join(", "));
     this.draw(at);
@@ -169,11 +208,11 @@ class Strip {
   play() {
     const at = this.place ?? this.last, from = at >= this.last ? 0 : at, began = performance.now();
     this.icon("stop");
-    this.show(from);
+    this.move(from);
     this.timer = setInterval(() => {
       if (!this.root.isConnected) return this.rest();
       const place = from + Math.round(((performance.now() - began) / PLAYING) * this.last);
-      this.show(Math.min(place, this.last));
+      this.move(Math.min(place, this.last));
       if (place >= this.last) this.rest();
     }, FRAME);
   }
@@ -195,4 +234,7 @@ export default function ({ data, parentElement }) {
     mounted.set(root, strip);
   }
   strip.load(data);
+  return () => {
+    if (!root.isConnected) strip.leave(); // else only new data
+  };
 }

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from cnn_demo.runs.strip import UNKNOWN, Strip, WatchedPicture
-from cnn_demo.ui.components.strip import pack_strip
+from cnn_demo.ui.components.strip import Look, pack_strip
 
 
 def test_the_browser_gets_pictures_probabilities_and_kernels() -> None:
@@ -44,3 +44,19 @@ def test_a_color_picture_and_a_network_without_filters() -> None:
     (size,) = struct.unpack_from("<I", data)
     assert json.loads(data[4 : 4 + size])["kernels"] == [0, 0, 0, 0]
     assert len(data) == 4 + size + 4
+
+
+def test_a_part_of_a_strip_has_the_probabilities_of_its_own_pictures() -> None:
+    image = np.zeros((2, 2, 1), np.uint8)
+    drawn = [WatchedPicture(image, UNKNOWN, drawn=True), WatchedPicture(image + 9, UNKNOWN, drawn=True)]
+    pictures = (*drawn, WatchedPicture(image, 0, drawn=False))
+    probabilities = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
+    strip = Strip(pictures, np.array([0, 9]), np.array([0.0, 0.5]), probabilities, np.ones((2, 1, 1, 3, 3), np.float32))
+    for look, place in ((Look("drawing", "group", "title"), 0), (Look("samples", "group", "title"), 2)):
+        data = pack_strip(strip, ["a", "b"], look)
+        (size,) = struct.unpack_from("<I", data)
+        header = json.loads(data[4 : 4 + size])
+        assert (header["part"], header["group"], header["title"]) == (look.part, "group", "title")
+        assert [picture["drawn"] for picture in header["pictures"]] == [place == 0]
+        assert np.array_equal(np.frombuffer(data[4 + size :], "<f4"), probabilities[:, place].ravel())
+        assert header["kernels"] == [0, 1, 3, 3]
