@@ -6,19 +6,16 @@ visitor from threads of one process, so the language belongs to the session and 
 
 from __future__ import annotations
 
-import gettext as _gettext
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from cnn_demo.locales import DOMAIN, FOLDER
+from cnn_demo.locales import SOURCE, load_catalog
 
 LANGUAGES: dict[str, str] = {"en": "English", "zh_CN": "中文"}
-SOURCE = "en"
 PARAM = "lang"
 
 _SESSION = "lang"
@@ -33,12 +30,6 @@ def match(tag: str | None) -> str | None:
     """
     prefix = (tag or "").replace("_", "-").split("-")[0].lower()
     return next((code for code in LANGUAGES if code.split("_")[0] == prefix), None)
-
-
-@lru_cache(maxsize=8)
-def catalog(code: str) -> _gettext.NullTranslations:
-    """The translations of one language; the source language translates to itself."""
-    return _gettext.translation(DOMAIN, FOLDER, [code], fallback=code == SOURCE)
 
 
 def language() -> str:
@@ -99,12 +90,12 @@ def use(code: str) -> Iterator[None]:
 
 def _(message: str) -> str:
     """The message in the visitor's language."""
-    return catalog(language()).gettext(message) if message else ""
+    return load_catalog(language()).gettext(message) if message else ""
 
 
 def ngettext(singular: str, plural: str, n: int) -> str:
     """The message for ``n`` things in the visitor's language."""
-    return catalog(language()).ngettext(singular, plural, n)
+    return load_catalog(language()).ngettext(singular, plural, n)
 
 
 def worded(options: Iterable[str], title: Callable[[str], str]) -> Callable[[str], str]:
