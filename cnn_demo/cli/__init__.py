@@ -1,7 +1,8 @@
 """The command line: ``python -m cnn_demo train | lr-find | evaluate | predict | runs | models | data | devices``.
 
 Every command prints for people; with ``--json`` the last line of standard output is one JSON object. Progress and
-messages go to standard error. Exit status: 0 when all went well, 1 when something failed, 2 for a wrong command line, 130 after Ctrl-C.
+messages go to standard error. Exit status: 0 when all went well, 1 when something failed, 2 for a wrong command line,
+130 after Ctrl-C.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cnn_demo import __version__
-from cnn_demo.drawing.prepare import WARNINGS
+from cnn_demo.drawing.stages import WARNINGS
 from cnn_demo.export.plain_steps import OperatorUnknown, StepList, list_steps
 from cnn_demo.locales import N_, load_catalog
 from cnn_demo.models.registry import MODELS

@@ -50,7 +50,7 @@ def _card(answer: Answer | Unanswered, picture: Picture, number: int) -> str:
         return f'<article class="draw-card draw-off">{head}<p role="alert">{escape(answer.problem)}</p></article>'
     kind = answer.prediction.verdict.kind
     title, more = describe_emptiness(picture) if kind == "empty" else (headline(answer), saying(answer))
-    from cnn_demo.drawing.prepare import WARNINGS  # brings torch, which has been loaded by now
+    from cnn_demo.drawing.stages import WARNINGS  # brings scipy, which has been loaded by now
 
     found = [_(WARNINGS[warning]) for warning in answer.drawing.warnings if warning in _SAID]
     warnings = "".join(f"<li>{escape(words)}</li>" for words in found)

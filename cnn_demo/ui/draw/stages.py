@@ -36,7 +36,7 @@ def show_stages(answers: list[Answer], picture: Picture) -> None:
     words = describe_lesson(answers[0])
     if words:
         st.markdown(words)
-    from cnn_demo.drawing.prepare import WARNINGS  # brings torch, which has been loaded by now
+    from cnn_demo.drawing.stages import WARNINGS  # brings scipy, which has been loaded by now
 
     for warning in first.warnings:
         if warning in _ABOUT:

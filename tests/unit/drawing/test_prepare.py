@@ -11,7 +11,8 @@ from torchvision import transforms
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.drawing.pictures import open_image
-from cnn_demo.drawing.prepare import WARNINGS, prepare, stage_inputs
+from cnn_demo.drawing.prepare import prepare, stage_inputs
+from cnn_demo.drawing.stages import WARNINGS
 from tests.unit.drawing.pads import MNIST, OVAL, SEVEN, alike, field, moved, pad, png
 
 
