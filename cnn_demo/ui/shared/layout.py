@@ -29,7 +29,10 @@ _STYLE = """
   [class*="st-key-open-run-"] button, [class*="st-key-open-run-"] button * {
     justify-content: flex-start; text-align: left;
   }
-  [class*="st-key-start-row-"] a { padding-left: 0; }
+  [class*="st-key-start-row-"] a, [class*="st-key-first-own-"] button { padding-left: 0; }
+  [class*="st-key-first-own-"] button, [class*="st-key-first-own-"] button * {
+    justify-content: flex-start; text-align: left;
+  }
   [class*="st-key-start-row-"] a p { font-size: 1rem; font-weight: 600; }
   /* Figures in a row (cnn_demo.ui.shared.markup.figure_row). */
   .lab-figures > div { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem 1rem; }

@@ -1,1 +1,1 @@
-"""The Start page. Start reading in `overview.py`."""
+"""The Start page. Start reading in `steps.py`."""

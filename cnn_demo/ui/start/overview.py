@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -10,9 +11,10 @@ import streamlit as st
 
 from cnn_demo.prediction.shipped import read_shipped_test
 from cnn_demo.runs.records import Run
-from cnn_demo.ui.shared import machine, names, navigation
+from cnn_demo.ui.shared import machine, names
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import escape
+from cnn_demo.ui.start import own_runs
 
 if TYPE_CHECKING:
     from cnn_demo.runs.store import Store
@@ -20,16 +22,6 @@ if TYPE_CHECKING:
 SHOWN_RUNS = 6
 TRAIN_PAGE = "pages/train/train.py"
 _NAME_WIDTH = 240
-
-
-def ways_in() -> None:
-    """One card for each page that invites."""
-    entries = navigation.ways_in()
-    for column, entry in zip(st.columns(max(len(entries), 3), gap="medium"), entries, strict=False):
-        with column.container(border=True, height="stretch"):
-            st.markdown(f"##### {entry.icon} {_(entry.title)}", anchors=False)
-            st.markdown(_(entry.invitation))
-            st.page_link(entry.path, label=f"**{_(entry.action)}** →")
 
 
 def machine_facts() -> None:
@@ -62,10 +54,41 @@ def _machine(looking: bool) -> None:
         st.markdown(" · ".join(f"{name} {number}" for name, number in machine.versions().items()))
 
 
-def trained(store: Store) -> None:
-    """The model that ships and the newest runs, each with data set, n and accuracy."""
+def show_own_networks(own: Sequence[Run]) -> None:
+    """The visitor's own networks, the newest first; a click goes back to one."""
+    with st.container(border=True, gap="xxsmall"):
+        for place, run in enumerate(own):
+            with _row(run.id):
+                if not place:
+                    st.markdown(f"**{escape(run.title)}**", width=_NAME_WIDTH)
+                else:
+                    st.button(
+                        escape(run.title),
+                        key=f"first-own:{run.id}",
+                        type="tertiary",
+                        width=_NAME_WIDTH,
+                        on_click=own_runs.remember_run,
+                        args=(run.id,),
+                        help=_("Show this one above again"),
+                    )
+                _facts(run)
+                st.page_link(TRAIN_PAGE, label=_("All about it"), query_params={"run": run.id}, width="content")
+    st.button(
+        _("Begin anew"),
+        key="first-anew",
+        type="tertiary",
+        icon=":material/restart_alt:",
+        on_click=own_runs.begin_anew,
+        help=_("Back to an untrained network. Nothing is deleted."),
+    )
+
+
+def show_trained(store: Store, own: Sequence[Run]) -> None:
+    """The model that ships and the newest runs but the visitor's own, each with data set, n and accuracy."""
     shipped = read_shipped_test()
-    runs, count = store.list(limit=SHOWN_RUNS), store.count()
+    known = {run.id for run in own}
+    runs = [run for run in store.list(limit=SHOWN_RUNS + len(own)) if run.id not in known][:SHOWN_RUNS]
+    count = store.count() - len(own)
     if not runs and not shipped:
         st.markdown(_("Nothing yet. The quick look on the Train page takes less than a minute."))
         return
@@ -87,7 +110,11 @@ def _row(key: str) -> Any:
 
 
 def _run(run: Run) -> None:
-    facts = [run.config.dataset, names.accuracy(run.test_accuracy, run.test_n), names.ago(time.time() - run.created)]
     with _row(run.id):
         st.page_link(TRAIN_PAGE, label=escape(run.title), query_params={"run": run.id}, width=_NAME_WIDTH)
-        st.markdown(f"{names.state_badge(run.state.value)} :gray[{' · '.join(filter(None, facts))}]")
+        _facts(run)
+
+
+def _facts(run: Run) -> None:
+    facts = [run.config.dataset, names.accuracy(run.test_accuracy, run.test_n), names.ago(time.time() - run.created)]
+    st.markdown(f"{names.state_badge(run.state.value)} :gray[{' · '.join(filter(None, facts))}]")

@@ -142,11 +142,11 @@ class Strip {
       right += known && correct;
       card.root.classList.toggle("right", known && correct);
       card.root.classList.toggle("wrong", known && !correct);
+      const blank = !row[top]; // a softmax is never 0
       card.bars.forEach((bar, c) => {
         bar.style.height = `${100 * row[c]}%`;
-        bar.classList.toggle("first", c === top);
+        bar.classList.toggle("first", c === top && !blank);
       });
-      const blank = !row[top]; // a softmax is never 0
       card.root.classList.toggle("blank", blank);
       card.root.style.setProperty("--sure", row[top]);
       card.says.textContent = blank ? "?" : classes[top];
