@@ -1,4 +1,4 @@
-"""The Start page in both languages: what is here, what is trained, where to go."""
+"""The Start page below its three steps: what is trained and what is here, in both languages."""
 
 from __future__ import annotations
 
