@@ -156,7 +156,9 @@ def _describe_progress(store: Store, run: Run) -> str:
     where = _("Pass {epoch} of {epochs}").format(
         epoch=min(int(run.epoch) + 1, run.config.epochs), epochs=run.config.epochs
     )
-    return where if left is None else f"{where} · {_('{time} left').format(time=names.duration(left))}"
+    if left is None:
+        return where
+    return where + " · " + _("{time} left").format(time=names.duration(left))
 
 
 def _stop(run_id: str) -> None:
