@@ -24,7 +24,7 @@ $(APP_STAMP): requirements.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(DEV_STAMP): requirements-dev.txt $(APP_STAMP)
+$(DEV_STAMP): requirements-dev.txt requirements-serve.txt $(APP_STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

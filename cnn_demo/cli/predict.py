@@ -14,7 +14,7 @@ from cnn_demo.prediction.wording import percent
 
 if TYPE_CHECKING:
     from cnn_demo.drawing.prepare import Drawing
-    from cnn_demo.prediction.predictor import Prediction, Predictor
+    from cnn_demo.prediction.predictor import Predictor
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -55,6 +55,7 @@ def pictures_in(path: Path) -> list[Path]:
 def run(args: argparse.Namespace) -> int:
     """Predict and report; a picture that cannot be read costs the exit status, not the others' answers."""
     from cnn_demo.prediction.calibration import load_calibration
+    from cnn_demo.prediction.plain_data import describe_prediction
     from cnn_demo.prediction.predictor import Predictor
 
     try:
@@ -67,7 +68,10 @@ def run(args: argparse.Namespace) -> int:
     for file, drawing in ready if args.stages else ():
         _write_stages(args.stages, file, drawing)
     found = predictor.predict_drawings([drawing for _file, drawing in ready])
-    rows = [_as_dict(file, answer, predictor) for (file, _drawing), answer in zip(ready, found, strict=True)]
+    rows = [
+        {"file": str(file), **describe_prediction(answer, predictor)}
+        for (file, _drawing), answer in zip(ready, found, strict=True)
+    ]
     if args.json:
         give(
             {
@@ -116,25 +120,10 @@ def _prepare(file: Path, predictor: Predictor, errors: list[dict[str, str]]) -> 
         return None
 
 
-def _as_dict(file: Path, prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
-    verdict, drawing, classes = prediction.verdict, prediction.drawing, predictor.loaded.spec.classes
-    return {
-        "file": str(file),
-        # An empty sheet has no digit: whatever the network says of it is not an answer.
-        "label": None if drawing.empty else classes[verdict.top],
-        "verdict": verdict.kind if predictor.calibration or drawing.empty else None,
-        "runner_up": None if drawing.empty else classes[verdict.runner_up],
-        "entropy_bits": verdict.entropy_bits,
-        "probabilities": list(prediction.probabilities),
-        "warnings": list(drawing.warnings),
-    }
-
-
 def _write_stages(folder: Path, file: Path, drawing: Drawing) -> None:
-    from cnn_demo.plots.png import png_bytes
+    from cnn_demo.prediction.plain_data import encode_stage
 
     target = folder / file.stem
     target.mkdir(parents=True, exist_ok=True)
     for number, stage in enumerate(drawing.stages, start=1):
-        pixels = (stage.image.clip(0, 1) * 255).round().astype("uint8")
-        (target / f"{number}-{stage.name}.png").write_bytes(png_bytes(pixels))
+        (target / f"{number}-{stage.name}.png").write_bytes(encode_stage(stage))

@@ -29,7 +29,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from cnn_demo.datasets.load import Dataset
+from cnn_demo.datasets.files import is_available
+from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.datasets.splits import Split
 from cnn_demo.handwriting.strokes import synthesize, synthesize_outliers
 from cnn_demo.models.clip_small import ClipSmall
@@ -230,6 +231,20 @@ def calibrate(model: nn.Module, dataset: Dataset, *, n: int = 2000) -> Calibrati
         alarms, missed = float((kept < threshold).double().mean()), float((others >= threshold).double().mean())
         found.append(Calibration(temperature, threshold, len(kept), alarms, len(others), missed, weights))
     return min(found, key=lambda calibration: calibration.misses)
+
+
+def calibrate_loaded(loaded: LoadedModel) -> Calibration:
+    """Calibrate a network on the data set that it belongs to, as far as that is here; nothing is downloaded.
+
+    A set of digits that is not on this machine is stood in for by the one that ships.
+
+    Raises:
+        DatasetUnavailable: the images of another data set are not here.
+    """
+    name = loaded.spec.name
+    if not is_available(name) and loaded.spec.digits:
+        name = "mnist-mini"
+    return calibrate(loaded.model, load_dataset(name, download=False), n=1000)
 
 
 def fit_weights(digits: Tensor, others: Tensor, *, by_class: bool = True) -> tuple[float, ...]:

@@ -94,13 +94,23 @@ class Predictor:
         """
         if not drawings:
             return []
-        spec = self.loaded.spec
-        inputs = [stage_inputs(d, spec) if stages and not d.empty else d.input for d in drawings]
-        logits = compute_logits(self.loaded.model, torch.cat(inputs), spec).split([len(part) for part in inputs])
-        return [self._judged(drawing, rows) for drawing, rows in zip(drawings, logits, strict=True)]
+        inputs = [self.collect_inputs(drawing, stages=stages) for drawing in drawings]
+        every = compute_logits(self.loaded.model, torch.cat(inputs), self.loaded.spec)
+        logits = every.split([len(part) for part in inputs])
+        return [self.judge_drawing(drawing, rows) for drawing, rows in zip(drawings, logits, strict=True)]
 
-    def _judged(self, drawing: Drawing, logits: Tensor) -> Prediction:
-        """Logits ``(1 or stages, classes)``, of which the last row is that of what the network sees."""
+    def collect_inputs(self, drawing: Drawing, *, stages: bool = False) -> Tensor:
+        """What the network is asked about a drawing: ``(1, C, H, W)``, with ``stages`` ``(stages, C, H, W)``."""
+        return stage_inputs(drawing, self.loaded.spec) if stages and not drawing.empty else drawing.input
+
+    def judge_drawing(self, drawing: Drawing, logits: Tensor) -> Prediction:
+        """The prediction from logits that were computed elsewhere, such as by onnxruntime.
+
+        Args:
+            drawing: prepared for the network's data set.
+            logits: ``(1 or stages, classes)`` of what :meth:`collect_inputs` gave; the last row is that of what the
+                network sees.
+        """
         verdict = self._verdict(drawing, logits[-1])
         if len(logits) == 1:
             return Prediction(drawing, verdict)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from cnn_demo.prediction.calibration import Calibration
     from cnn_demo.prediction.load import LoadedModel
 
-_SAMPLES = 1000
-
 
 class Calibrations:
     """Calibrates networks in the background, one at a time, and keeps the result in a file."""
@@ -65,19 +63,9 @@ def _calibrations() -> Calibrations:
 
 def get_calibration(loaded: LoadedModel) -> Calibration | None:
     """The calibration of a network; None until it is made, in the background, or where that is not possible."""
-    from cnn_demo.prediction.calibration import calibrate, calibration_path
+    from cnn_demo.prediction.calibration import calibrate_loaded, calibration_path
 
-    def make() -> Calibration:
-        from cnn_demo.datasets.files import is_available
-        from cnn_demo.datasets.load import load_dataset
-
-        # A set of digits that is not on this machine is stood in for by the one that ships.
-        name = loaded.spec.name
-        if not is_available(name) and loaded.spec.digits:
-            name = "mnist-mini"
-        return calibrate(loaded.model, load_dataset(name, download=False), n=_SAMPLES)
-
-    return _calibrations().get(calibration_path(loaded), make)
+    return _calibrations().get(calibration_path(loaded), lambda: calibrate_loaded(loaded))
 
 
 def is_calibrating(loaded: LoadedModel) -> bool:

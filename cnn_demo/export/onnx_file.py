@@ -1,0 +1,64 @@
+"""A network as one self-contained ONNX file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from cnn_demo import __version__
+from cnn_demo.prediction.load import LoadedModel
+
+INPUT, OUTPUT = "images", "logits"
+
+
+class ExportFailed(RuntimeError):
+    """A network that cannot be written in a format; says why."""
+
+
+def export_onnx(loaded: LoadedModel, path: Path) -> None:
+    """Write a network with torch.onnx (the dynamo exporter), its batch of any size, and check the file.
+
+    The input ``images`` is ``(N, C, H, W)`` float32, normalized; the output ``logits`` ``(N, classes)`` float32. What
+    one needs to use it is in the metadata: classes, mean, std, data set, network, step, versions.
+
+    Args:
+        loaded: the network; it is not changed.
+        path: the file.
+
+    Raises:
+        ExportFailed: the network has an operator that ONNX cannot express.
+        OSError: the file cannot be written.
+    """
+    import onnx
+
+    spec = loaded.spec
+    example = torch.zeros(2, spec.channels, spec.size, spec.size)
+    try:
+        program = torch.onnx.export(
+            loaded.model,
+            (example,),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            verbose=False,
+        )
+    except RuntimeError as error:
+        raise ExportFailed(f"{loaded.key} cannot be written as ONNX: {error}") from error
+    assert program is not None
+    model = program.model_proto
+    found = {
+        "classes": json.dumps(spec.classes, ensure_ascii=False),
+        "mean": json.dumps(spec.mean),
+        "std": json.dumps(spec.std),
+        "dataset": spec.name,
+        "network": loaded.key,
+        "step": str(loaded.step),
+        "cnn_demo": __version__,
+        "torch": torch.__version__,
+    }
+    onnx.helper.set_model_props(model, found)
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
