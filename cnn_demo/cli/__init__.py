@@ -1,5 +1,4 @@
-"""The command line: ``python -m cnn_demo train | lr-find | evaluate | predict | runs | models | serve | data |
-devices``.
+"""The command line: ``python -m cnn_demo COMMAND``; :data:`COMMANDS` lists them.
 
 Every command prints for people; with ``--json`` the last line of standard output is one JSON object. Progress and
 messages go to standard error. Exit status: 0 when all went well, 1 when something failed, 2 for a wrong command line,
@@ -13,7 +12,7 @@ import os
 import sys
 
 from cnn_demo import __version__
-from cnn_demo.cli import data, devices, evaluate, lr_find, models, predict, runs, serve, train
+from cnn_demo.cli import data, devices, evaluate, lr_find, models, predict, runs, serve, train, verify
 from cnn_demo.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, complain
 
 COMMANDS = {
@@ -26,6 +25,7 @@ COMMANDS = {
     "serve": serve,
     "data": data,
     "devices": devices,
+    "verify": verify,
 }
 
 

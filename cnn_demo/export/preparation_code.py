@@ -29,7 +29,7 @@ _IMPORTS = (
     (r"from scipy import ndimage", "from . import ndimage"),
 )
 
-_FRONT = '''"""From a picture to the input of the network, as the Draw page of CNN Lab does it. NumPy and Pillow are enough."""
+_FRONT = '''"""From a picture to the network's input, as CNN Lab's Draw page does it. NumPy and Pillow are enough."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ def write_preparation(spec: DatasetSpec) -> dict[str, str]:
     Raises:
         RuntimeError: a source needs what a bundle does not have.
     """
-    found = {name: _free(files(package).joinpath(file).read_text("utf-8")) for name, (package, file) in _SOURCES.items()}
+    found = {
+        name: _free(files(package).joinpath(file).read_text("utf-8")) for name, (package, file) in _SOURCES.items()
+    }
     facts = {name: getattr(spec, name) for name in ("name", "channels", "size", "mean", "std", "digits")}
     return {"__init__.py": _FRONT, "spec.py": _SPEC.format(**facts), **found}
 

@@ -38,9 +38,7 @@ def test_masks(mask: np.ndarray) -> None:
             found = ndimage.binary_erosion(mask, iterations=iterations, border_value=border)
             wanted = scipy_ndimage.binary_erosion(mask, iterations=iterations, border_value=border)
             assert np.array_equal(found, wanted)
-    assert np.array_equal(
-        ndimage.binary_closing(mask, iterations=2), scipy_ndimage.binary_closing(mask, iterations=2)
-    )
+    assert np.array_equal(ndimage.binary_closing(mask, iterations=2), scipy_ndimage.binary_closing(mask, iterations=2))
     assert np.array_equal(ndimage.binary_fill_holes(mask), scipy_ndimage.binary_fill_holes(mask))
     assert np.array_equal(
         ndimage.binary_dilation(mask[0], iterations=2), scipy_ndimage.binary_dilation(mask[0], iterations=2)
