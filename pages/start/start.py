@@ -8,8 +8,8 @@ layout.page_header(
     _("Your first network in a minute: draw a digit, watch a network learn to read it, and look inside."),
     help=_(
         "The network trains on this machine with images that ship with the app. It never learns from your drawing: "
-        "it only says, from report to report, what it makes of it. The run keeps the digit, so whoever opens the run on "
-        "the Train page sees it."
+        "it only says, from report to report, what it makes of it. The run keeps the digit, so whoever opens the run "
+        "on the Train page sees it."
     ),
 )
 
