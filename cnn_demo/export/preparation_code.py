@@ -29,70 +29,6 @@ _IMPORTS = (
     (r"from scipy import ndimage", "from . import ndimage"),
 )
 
-_FRONT = '''"""From a picture to the network's input, as CNN Lab's Draw page does it. NumPy and Pillow are enough."""
-
-from __future__ import annotations
-
-import os
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from .pictures import DrawingError, open_image
-from .spec import SPEC
-from .stages import WARNINGS, Prepared, prepare_stages
-from .verdict import judge
-
-__all__ = ["WARNINGS", "DrawingError", "judge", "prepare"]
-
-
-def prepare(
-    picture: str | os.PathLike[str] | bytes | Image.Image | NDArray[np.generic],
-) -> tuple[NDArray[np.float32], Prepared]:
-    """The input of the network, ``(1, C, H, W)``, and every stage on the way with warnings.
-
-    Args:
-        picture: a PNG or JPEG by its path or its bytes, a Pillow image, or an array ``(H, W)`` or ``(H, W, 3)``.
-
-    Raises:
-        DrawingError: it is no picture that can be used.
-    """
-    if isinstance(picture, (str, bytes, os.PathLike)):
-        picture = open_image(picture)
-    prepared = prepare_stages(picture, SPEC)
-    image = prepared.stages[-1].image
-    planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)  # (C, H, W)
-    mean, std = (np.array(values, dtype=np.float32)[:, None, None] for values in (SPEC.mean, SPEC.std))
-    return np.ascontiguousarray((planes - mean) / std, dtype=np.float32)[None], prepared
-'''
-
-_SPEC = '''"""What the preparation must know of the data set {name}."""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """Channels, height and width, mean and standard deviation of each channel, and whether these are digits."""
-
-    channels: int
-    size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    digits: bool
-
-
-SPEC = DatasetSpec(channels={channels}, size={size}, mean={mean}, std={std}, digits={digits})
-
-
-def N_(text: str) -> str:
-    """A text for people; CNN Lab translates it."""
-    return text
-'''
-
 
 def write_preparation(spec: DatasetSpec) -> dict[str, str]:
     """The files of a package that prepares pictures for a data set: text by name.
@@ -100,11 +36,13 @@ def write_preparation(spec: DatasetSpec) -> dict[str, str]:
     Raises:
         RuntimeError: a source needs what a bundle does not have.
     """
+    own = files("cnn_demo.export.bundled")
     found = {
         name: _free(files(package).joinpath(file).read_text("utf-8")) for name, (package, file) in _SOURCES.items()
     }
     facts = {name: getattr(spec, name) for name in ("name", "channels", "size", "mean", "std", "digits")}
-    return {"__init__.py": _FRONT, "spec.py": _SPEC.format(**facts), **found}
+    front, form = (own.joinpath(name).read_text("utf-8") for name in ("preparation.py.txt", "spec.py.txt"))
+    return {"__init__.py": front, "spec.py": form.format(**facts), **found}
 
 
 def _free(source: str) -> str:
