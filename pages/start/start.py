@@ -34,3 +34,4 @@ overview.show_trained(store, own)
 
 layout.section(_("This machine"))
 overview.machine_facts()
+steps.scroll_up()

@@ -48,6 +48,10 @@ def train_button(page: Page) -> Locator:
     return page.locator('[class*="st-key-first-train-"] button')
 
 
+def stop_button(page: Page) -> Locator:
+    return page.locator('[class*="st-key-first-stop-"] button')  # Streamlit has one of this name at the top
+
+
 def newest_run(server: Server) -> Run:
     return server.store().list(limit=1)[0]
 
@@ -95,6 +99,14 @@ def test_draw_train_look_inside(visit: Visit, server: Server) -> None:
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("slider", name="Moment of the training")).to_be_visible()
 
+    # One thing is changed: what it does is to be seen above.
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator(".pad canvas")).to_be_in_viewport()
+    stop_button(page).click()
+    expect(page.get_by_text("It was stopped")).to_be_visible()
+    page.locator(f'[class*="st-key-first-own-{run.id}"] button:visible').first.click()
+    expect(page.locator(".first-said")).to_be_in_viewport()
+
     # Inside: the same digit in the same network.
     expect(page.locator(".first-maps figure")).to_have_count(3)
     page.locator(".st-key-first-ways").get_by_role("link", name="Feature maps").click()
@@ -119,7 +131,7 @@ def test_by_keyboard_on_a_phone_and_when_the_training_process_dies(visit: Visit,
     expect(own_digit(page)).to_have_attribute("aria-label", re.compile(r"read as \d"))
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     train_button(page).press("Enter")
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(stop_button(page)).to_be_visible()
     run = newest_run(server)
     assert len(load_drawings(server.store().folder(run.id))) == 1
     while server.store().get(run.id).state is not RunState.RUNNING:
@@ -130,8 +142,8 @@ def test_by_keyboard_on_a_phone_and_when_the_training_process_dies(visit: Visit,
     page.reload()
     expect(page.get_by_text("Training broke off")).to_be_visible()
     train_button(page).press("Enter")
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(stop_button(page)).to_be_visible()
     assert newest_run(server).id != run.id
-    page.get_by_role("button", name="Stop").press("Enter")
+    stop_button(page).press("Enter")
     expect(page.get_by_text("It was stopped")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -169,7 +169,8 @@ def test_who_waits_is_told_how_long_and_the_network_that_ships_answers(
     seconds = 10 * 1.25 + 6 * 1.25 + 1
     assert f"before it: 2; about {round(seconds)} s" in bars(app)
     header, (((*shares,),),) = strip(app, "drawing")
-    assert "ships" in header["title"]
+    assert "while yours waits" in header["title"]
+    assert "The network that ships reads" in html(app)
     assert max(shares) > 0.9, "it has learnt already"
     # Somebody who has not begun sees what would wait before her.
     assert "before it: 3" in words(draw(open_page(START), digit(17)))

@@ -213,7 +213,7 @@ def find_top(raw: Sequence[float], average: Sequence[float], others: Sequence[fl
     if not raw:
         return None
     top = max(raw[0], average[-1], _quantile(raw, 0.9), _quantile(others, 0.75) if others else 0.0) * 1.05
-    return top if max(*raw, *others) > top * _CLIP else None
+    return top if max([*raw, *others]) > top * _CLIP else None
 
 
 def find_bottom(raw: Sequence[float], average: Sequence[float], others: Sequence[float]) -> float | None:
@@ -226,7 +226,7 @@ def find_bottom(raw: Sequence[float], average: Sequence[float], others: Sequence
     if not raw:
         return None
     wanted = min(_quantile(average, 0.1), *others, average[-1]) if others else min(_quantile(average, 0.1), average[-1])
-    least, most = min(*raw, *others), max(*raw, *others)
+    least, most = min([*raw, *others]), max([*raw, *others])
     if most - wanted > (most - least) / 5:
         return None
     bottom = wanted - 0.15 * (most - wanted)

@@ -89,3 +89,4 @@ def _launch(trial: Trial, token: str, title: str, newest: str) -> None:
         image = reading.load_watched_drawing(newest)
     training.launch(training.first_config().replace(**trial.changes), token, image, title)
     st.session_state[_LAUNCHED] = True
+    steps.ask_to_scroll_up()

@@ -14,7 +14,7 @@ from cnn_demo.runs.records import Run
 from cnn_demo.ui.shared import machine, names
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import escape
-from cnn_demo.ui.start import own_runs
+from cnn_demo.ui.start import own_runs, steps
 
 if TYPE_CHECKING:
     from cnn_demo.runs.store import Store
@@ -67,7 +67,7 @@ def show_own_networks(own: Sequence[Run]) -> None:
                         key=f"first-own:{run.id}",
                         type="tertiary",
                         width=_NAME_WIDTH,
-                        on_click=own_runs.remember_run,
+                        on_click=_show_again,
                         args=(run.id,),
                         help=_("Show this one above again"),
                     )
@@ -78,9 +78,19 @@ def show_own_networks(own: Sequence[Run]) -> None:
         key="first-anew",
         type="tertiary",
         icon=":material/restart_alt:",
-        on_click=own_runs.begin_anew,
+        on_click=_begin_anew,
         help=_("Back to an untrained network. Nothing is deleted."),
     )
+
+
+def _show_again(run_id: str) -> None:
+    own_runs.remember_run(run_id)
+    steps.ask_to_scroll_up()
+
+
+def _begin_anew() -> None:
+    own_runs.begin_anew()
+    steps.ask_to_scroll_up()
 
 
 def show_trained(store: Store, own: Sequence[Run]) -> None:

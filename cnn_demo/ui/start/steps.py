@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Image = NDArray[np.uint8] | None
 
 PAD = "start:pad"
-_SHOWN = "start:picture"
+_SHOWN, _SCROLL = "start:picture", "start:scroll"
 SOURCES: dict[str, str] = {"draw": N_("Draw"), "sample": N_("Sample")}  # the words that the Draw page's links use
 _DRAWING, _SAMPLES = "first-drawing", "first-samples"  # the strips stay while what they show changes
 
@@ -50,6 +50,22 @@ def show_steps(store: Store, run: Run | None) -> None:
         quick = run.is_starting or run.is_asked or _is_young(run)
         interval = 1.5 if waits else 0.3 if quick else 0.6
     st.fragment(_steps, run_every=interval)(store, run.id if run else None, _around(run))
+
+
+def ask_to_scroll_up() -> None:
+    """After a click further down, in a callback: what it changes is to be seen at the top of the page."""
+    st.session_state[_SCROLL] = st.session_state.get(_SCROLL, 0) + 1
+
+
+def scroll_up() -> None:
+    """At the end of the page: move the browser up once for each time that it was asked to."""
+    if times := st.session_state.get(_SCROLL):
+        script = "document.querySelector('[data-testid=stMain]')?.scrollTo({top: 0})"
+        # The number makes it another text, so that the browser runs it again.
+        st.html(
+            f"<script>if (window.cnnLabScrolled !== {times}) {{ window.cnnLabScrolled = {times}; {script} }}</script>",
+            unsafe_allow_javascript=True,
+        )
 
 
 def get_shown_picture() -> Image:
@@ -138,8 +154,7 @@ def _choose_picture() -> Iterator[Image]:
 
 def _show_reading(store: Store, run: Run | None, image: Image) -> None:
     """The ten bars of the visitor's digit."""
-    trained = run is not None and bool(run.step)
-    show_heading(0, _("Your network reads") if trained else _("An untrained network guesses"), "now")
+    show_heading(0, _name_reader(run), "now")
     watched = reading.load_watched_drawing(run.id) if run else None
     of_run = pack_run_strip(store, run, Look("drawing", reading.GROUP)) if run else None
     same = image is None or (watched is not None and np.array_equal(image, watched))
@@ -161,12 +176,20 @@ def _show_reading(store: Store, run: Run | None, image: Image) -> None:
     _show_answer(ref, picture, title)
 
 
+def _name_reader(run: Run | None) -> str:
+    if run is not None and run.step:
+        return _("Your network reads")
+    if run is not None and run.state is RunState.QUEUED and has_shipped_model():
+        return _("The network that ships reads")
+    return _("An untrained network guesses")
+
+
 def _choose_reader(run: Run | None) -> tuple[ModelRef, str]:
     """The network that reads what is drawn, and what is said of it."""
     if run is not None and run.state.ended and run.step:
         return ModelRef("run", run.id), _("Your network, as training left it")
     if run is not None and run.state is RunState.QUEUED and has_shipped_model():
-        return SHIPPED_REF, _("While yours waits, the network that ships with the app reads it")
+        return SHIPPED_REF, _("It answers while yours waits")
     return reading.UNTRAINED, _("It has seen nothing yet: its weights are random")
 
 

@@ -178,7 +178,7 @@ def _show_end(run: Run) -> None:
         words = _("of {n} unseen digits read right ({dataset})").format(
             n=f"{run.test_n or 0:,}", dataset=run.config.dataset
         )
-        share = f"{run.test_accuracy:.1%}" if run.test_accuracy is not None else "–"
+        share = f"{run.test_accuracy:.2%}" if run.test_accuracy is not None else "–"
         st.html(f'<p class="first-said" role="status"><b>{share}</b> {escape(words)}</p>')
     elif run.state is RunState.STOPPED:
         words = (

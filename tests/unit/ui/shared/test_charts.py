@@ -206,3 +206,10 @@ def test_the_gradient_and_the_rate_are_drawn_beside_the_marks() -> None:
 
 def test_axis_of_a_run_that_has_not_started() -> None:
     assert charts.span(0.0, 1, 0) == charts.Span(1.0, 1)
+
+
+def test_a_single_batch_has_an_axis_too() -> None:
+    assert charts.find_top([2.3], [2.3], []) is None
+    assert charts.find_bottom([10.0], [10.0], []) is not None
+    chart = charts.make_curve_chart("loss", curve_of([2.3]), [], frame())
+    assert len(chart["points"]["x"]) == 1
