@@ -109,13 +109,13 @@ def test_draw_train_look_inside(visit: Visit, server: Server) -> None:
 
     # Inside: the same digit in the same network.
     expect(page.locator(".first-maps figure")).to_have_count(3)
-    page.locator(".st-key-first-ways").get_by_role("link", name="Feature maps").click()
+    page.locator(".st-key-first-ways").get_by_role("link", name="Feature maps · See every layer").click()
     expect(page.locator("h1")).to_have_text("Feature maps")
     expect(page).to_have_url(re.compile(rf"net={run.id}"))
     expect(page.get_by_text("Last drawing")).to_be_visible()
     page.get_by_role("link", name="Start", exact=True).click()
     expect(own_digit(page)).to_have_attribute("aria-label", re.compile("read as 7"))
-    page.locator(".st-key-first-ways").get_by_role("link", name="Draw", exact=True).click()
+    page.locator(".st-key-first-ways").get_by_role("link", name="Draw · Ask why").click()
     expect(page.locator("h1")).to_have_text("Draw")
     expect(page.locator(".draw-card .draw-big")).to_have_text("7")
     expect(page).to_have_url(re.compile(rf"net={run.id}"))

@@ -21,8 +21,8 @@ class Entry:
         title: its name in the menu, in English.
         icon: a Material symbol; its font ships with Streamlit. (Streamlit would fetch it from the
             internet as a favicon, had ``app.py`` not named a local one; a browser test watches that.)
-        invitation: one sentence for the Start page on what one can do there; "" for pages that are no way in.
-        action: what the Start page's link says.
+        invitation: one sentence for the Start page's link on what one can do there; "" for pages that are no way in.
+        action: what one does there, in a few words: the Start page's link says it behind the title.
     """
 
     path: str
@@ -46,14 +46,14 @@ PAGES: tuple[Entry, ...] = (
         N_("Draw"),
         ":material/draw:",
         N_("Write a digit with mouse or finger, see what the network makes of it, and ask why."),
-        N_("Draw a digit"),
+        N_("Ask why"),
     ),
     Entry(
         "pages/inspect/feature_maps.py",
         N_("Feature maps"),
         ":material/grid_view:",
         N_("See what every layer makes of an image, and follow one number from the output to the pixels."),
-        N_("Look inside"),
+        N_("See every layer"),
     ),
 )
 

@@ -55,7 +55,7 @@ def _show_ways_on(run_id: str | None) -> None:
         if entry.path != training.TRAIN_PAGE:
             st.page_link(
                 entry.path,
-                label=f"**{_(entry.title)}**",
+                label=f"**{_(entry.title)}** · {_(entry.action)}",
                 icon=entry.icon,
                 query_params=params,
                 disabled=run_id is None,
