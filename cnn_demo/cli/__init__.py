@@ -12,7 +12,7 @@ import os
 import sys
 
 from cnn_demo import __version__
-from cnn_demo.cli import data, devices, evaluate, lr_find, models, predict, runs, serve, train, verify
+from cnn_demo.cli import data, devices, evaluate, export, lr_find, models, predict, runs, serve, train, verify
 from cnn_demo.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, complain
 
 COMMANDS = {
@@ -25,6 +25,7 @@ COMMANDS = {
     "serve": serve,
     "data": data,
     "devices": devices,
+    "export": export,
     "verify": verify,
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_demo.cli.output import EXIT_FAILED, add_json_option, complain, give, say
+from cnn_demo.export.formats import list_missing
 
 _MARKS = {"agrees": "agrees ", "differs": "DIFFERS", "note": "note   "}
 
@@ -27,6 +28,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check and report, each finding as soon as it is there."""
+    if missing := list_missing("bundle"):
+        return complain(f"verify needs {', '.join(missing)}: pip install -r requirements.txt")
     from cnn_demo.export.verify import NoBundle, verify_bundle
 
     findings = []

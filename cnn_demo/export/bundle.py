@@ -12,7 +12,7 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -27,19 +27,25 @@ from cnn_demo.datasets.files import is_available
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.splits import Split
 from cnn_demo.export.asking import compute_all_logits, count_correct, wilson_interval
+from cnn_demo.export.formats import Exported, ExportFailed, Progress
 from cnn_demo.export.model_card import Counted, write_model_card
 from cnn_demo.export.onnx_file import export_onnx
 from cnn_demo.export.preparation_code import write_preparation
 from cnn_demo.export.reference_answers import ReferenceAnswers, make_reference_answers
 from cnn_demo.export.robustness import measure_robustness
 from cnn_demo.export.runtime import open_session
-from cnn_demo.prediction.calibration import Calibration
+from cnn_demo.locales import N_
+from cnn_demo.prediction.calibration import Calibration, find_calibration
 from cnn_demo.prediction.load import LoadedModel
 
 FORMAT_VERSION = 1  # of receipt.json
 TOLERANCE = 1e-4  # between logits of PyTorch and of the exported model
 RECEIPT = "receipt.json"
 
+_DISAGREES = N_(
+    "The exported model differs from PyTorch by up to {difference} in a logit, and in {others} of {n} answers; at most "
+    "{allowed} and none are allowed."
+)
 _DATE = (1980, 1, 1, 0, 0, 0)  # the date of every file in the zip: no other differs between two runs
 # The oldest versions with which a bundle was tried.
 _REQUIREMENTS = "onnxruntime>=1.20\nnumpy>=1.26\nPillow>=10\n"
@@ -110,12 +116,8 @@ class BundleReceipt:
             raise ValueError(f"{RECEIPT}: {error}") from error
 
 
-class BundleDisagrees(ValueError):
-    """The exported model does not answer as PyTorch does, so no bundle is made of it."""
-
-
 def write_bundle(
-    loaded: LoadedModel, calibration: Calibration | None, path: Path, *, progress: Callable[[float], None]
+    loaded: LoadedModel, calibration: Calibration | None, path: Path, *, disturbed: bool = True, progress: Progress
 ) -> BundleReceipt:
     """Write a network as a bundle.
 
@@ -123,12 +125,16 @@ def write_bundle(
         loaded: a network of a data set.
         calibration: of these weights, or None.
         path: the zip; it is replaced when all is done.
+        disturbed: also measure it on disturbed test images, for the model card.
         progress: is told the part that is done, 0 to 1.
 
     Raises:
-        BundleDisagrees: a logit of the exported model is off by more than the tolerance.
+        ExportFailed: a logit of the exported model is off by more than the tolerance, ONNX has no such operator, or
+            the network takes photographs.
         OSError: it cannot be written.
     """
+    if loaded.photo is not None:
+        raise ExportFailed(N_("This network takes photographs; a bundle is made of a network of a data set."))
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
         export_onnx(loaded, model)
@@ -137,19 +143,22 @@ def write_bundle(
         session = open_session(model)
         others, difference = reference.compare(compute_all_logits(session, reference.inputs))
         if others or difference > TOLERANCE:
-            raise BundleDisagrees(
-                f"the exported model differs from PyTorch by up to {difference:.2g} in a logit, and in {others} of "
-                f"{len(reference.logits)} answers; at most {TOLERANCE:g} and none are allowed"
+            raise ExportFailed(
+                _DISAGREES,
+                difference=f"{difference:.2g}",
+                others=str(others),
+                n=str(len(reference.logits)),
+                allowed=f"{TOLERANCE:g}",
             )
         test = _load_test(loaded)
         counted = (
             None if test is None else Counted(loaded.spec.name, count_correct(session, test, loaded.spec), len(test))
         )
         progress(0.7)
-        disturbed = [] if test is None else measure_robustness(loaded, test)
+        rows = measure_robustness(loaded, test) if test is not None and disturbed else []
         contents = {
             "model.onnx": model.read_bytes(),
-            "MODEL_CARD.md": write_model_card(loaded, calibration, counted, disturbed).encode(),
+            "MODEL_CARD.md": write_model_card(loaded, calibration, counted, rows).encode(),
             **_list_plain_files(loaded, calibration, reference),
         }
     progress(0.9)
@@ -168,6 +177,14 @@ def write_bundle(
     _write_zip(path, contents)
     progress(1.0)
     return receipt
+
+
+def build_bundle(loaded: LoadedModel, folder: Path, options: Mapping[str, Any], progress: Progress) -> Exported:
+    """The builder of the format ``bundle``; see :func:`write_bundle`."""
+    path = folder / f"{loaded.file_name}.zip"
+    calibration = None if loaded.photo else find_calibration(loaded)
+    receipt = write_bundle(loaded, calibration, path, disturbed=options["disturbed"], progress=progress)
+    return Exported(path, {"calibrated": calibration is not None, **dataclasses.asdict(receipt)})
 
 
 def _load_test(loaded: LoadedModel) -> Split | None:

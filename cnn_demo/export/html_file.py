@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ import numpy as np
 
 from cnn_demo import __version__
 from cnn_demo.drawing.stages import WARNINGS
+from cnn_demo.export.formats import Exported, ExportFailed, Progress
 from cnn_demo.export.plain_steps import OperatorUnknown, StepList, list_steps
 from cnn_demo.locales import N_, load_catalog
 from cnn_demo.models.registry import MODELS
-from cnn_demo.prediction.calibration import Calibration
+from cnn_demo.prediction.calibration import Calibration, find_calibration
 from cnn_demo.prediction.load import LoadedModel
 
 MOST_BYTES = 15_000_000  # of the file
@@ -54,19 +56,6 @@ _NO_CLASS = N_("This looks like nothing in the data set")
 _SAID = ("dot", "thin", "edge", "tiny", "several", "speck", "ruled")
 
 
-class NotForBrowsers(ValueError):
-    """A network cannot be taken home in one HTML file.
-
-    Attributes:
-        message: why, in English, with places for ``values`` (translated by the pages).
-        values: what fills it.
-    """
-
-    def __init__(self, message: str, **values: str) -> None:
-        super().__init__(message.format(**values))
-        self.message, self.values = message, values
-
-
 def write_html(loaded: LoadedModel, calibration: Calibration | None, path: Path) -> None:
     """Write a network as one HTML file with a pad.
 
@@ -76,25 +65,35 @@ def write_html(loaded: LoadedModel, calibration: Calibration | None, path: Path)
         path: the file; it is replaced.
 
     Raises:
-        NotForBrowsers: an operator has no counterpart in JavaScript, the file would be too large, or the network takes
+        ExportFailed: an operator has no counterpart in JavaScript, the file would be too large, or the network takes
             photographs.
         OSError: it cannot be written.
     """
     if loaded.photo is not None:
-        raise NotForBrowsers(N_("This network takes photographs, and the file has a pad."))
+        raise ExportFailed(N_("This network takes photographs, and the file has a pad."))
     spec = loaded.spec
     try:
         steps = list_steps(loaded.model, (spec.channels, spec.size, spec.size))
     except OperatorUnknown as error:
         message = N_("The operator {operator} has no counterpart in the file's JavaScript.")
-        raise NotForBrowsers(message, operator=error.operator) from error
+        raise ExportFailed(message, operator=error.operator) from error
     large = N_("The file would have {size} MB; at most {most} MB are made.")
     if steps.nbytes * 4 / 3 > MOST_BYTES:  # before it takes the memory
-        raise NotForBrowsers(large, size=f"{steps.nbytes * 4 / 3 / 1e6:.1f}", most=f"{MOST_BYTES / 1e6:.0f}")
+        raise ExportFailed(large, size=f"{steps.nbytes * 4 / 3 / 1e6:.1f}", most=f"{MOST_BYTES / 1e6:.0f}")
     text = _fill_page(loaded, calibration, steps).encode()
     if len(text) > MOST_BYTES:
-        raise NotForBrowsers(large, size=f"{len(text) / 1e6:.1f}", most=f"{MOST_BYTES / 1e6:.0f}")
+        raise ExportFailed(large, size=f"{len(text) / 1e6:.1f}", most=f"{MOST_BYTES / 1e6:.0f}")
     path.write_bytes(text)
+
+
+def build_html(loaded: LoadedModel, folder: Path, options: Mapping[str, Any], progress: Progress) -> Exported:
+    """The builder of the format ``html``; see :func:`write_html`."""
+    path = folder / f"{loaded.file_name}.html"
+    calibration = None if loaded.photo else find_calibration(loaded)
+    progress(0.5)
+    write_html(loaded, calibration, path)
+    progress(1.0)
+    return Exported(path, {"calibrated": calibration is not None})
 
 
 def _fill_page(loaded: LoadedModel, calibration: Calibration | None, steps: StepList) -> str:

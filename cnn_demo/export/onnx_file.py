@@ -8,13 +8,11 @@ from pathlib import Path
 import torch
 
 from cnn_demo import __version__
+from cnn_demo.export.formats import ExportFailed
+from cnn_demo.locales import N_
 from cnn_demo.prediction.load import LoadedModel
 
 INPUT, OUTPUT = "images", "logits"
-
-
-class ExportFailed(RuntimeError):
-    """A network that cannot be written in a format; says why."""
 
 
 def export_onnx(loaded: LoadedModel, path: Path) -> None:
@@ -46,7 +44,8 @@ def export_onnx(loaded: LoadedModel, path: Path) -> None:
             verbose=False,
         )
     except RuntimeError as error:
-        raise ExportFailed(f"{loaded.key} cannot be written as ONNX: {error}") from error
+        message = N_("{network} cannot be written as ONNX: {reason}")
+        raise ExportFailed(message, network=loaded.key, reason=str(error)) from error
     assert program is not None
     model = program.model_proto
     found = {

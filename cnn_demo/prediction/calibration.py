@@ -19,6 +19,7 @@ and 63%.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -29,6 +30,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from cnn_demo.datasets.download import DatasetUnavailable
 from cnn_demo.datasets.files import is_available
 from cnn_demo.datasets.load import Dataset, load_dataset
 from cnn_demo.datasets.splits import Split
@@ -245,6 +247,23 @@ def calibrate_loaded(loaded: LoadedModel) -> Calibration:
     if not is_available(name) and loaded.spec.digits:
         name = "mnist-mini"
     return calibrate(loaded.model, load_dataset(name, download=False), n=1000)
+
+
+def find_calibration(loaded: LoadedModel) -> Calibration | None:
+    """The calibration that is kept of a network, else a new one, which is kept; a few seconds.
+
+    None where the images that it needs are not here.
+    """
+    known = load_calibration(loaded)
+    if known is not None:
+        return known
+    try:
+        made = calibrate_loaded(loaded)
+    except (DatasetUnavailable, RuntimeError):  # without its images it answers uncalibrated, as on the page
+        return None
+    with contextlib.suppress(OSError):  # the folder may be read-only; the figures are good all the same
+        made.save(calibration_path(loaded))
+    return made
 
 
 def fit_weights(digits: Tensor, others: Tensor, *, by_class: bool = True) -> tuple[float, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnn_demo.datasets.download import DatasetUnavailable
 from cnn_demo.drawing.prepare import Drawing
-from cnn_demo.prediction.calibration import Calibration, calibrate_loaded, calibration_path, load_calibration
+from cnn_demo.prediction.calibration import find_calibration
 from cnn_demo.prediction.load import LoadedModel, load_model
 from cnn_demo.prediction.plain_data import describe_prediction, encode_stage
 from cnn_demo.prediction.predictor import Predictor
@@ -117,18 +115,5 @@ def load_served_network(
     """
     mark = read_mark(ref, source)  # before loading: a checkpoint that arrives meanwhile is then noticed as newer
     loaded = load_model(ref, source)
-    calibration = None if _is_followed(ref, source) else _find_calibration(loaded)
+    calibration = None if _is_followed(ref, source) else find_calibration(loaded)
     return ServedNetwork(Predictor(loaded, calibration), open_engine(loaded), mark)
-
-
-def _find_calibration(loaded: LoadedModel) -> Calibration | None:
-    known = load_calibration(loaded)
-    if known is not None:
-        return known
-    try:
-        made = calibrate_loaded(loaded)
-    except (DatasetUnavailable, RuntimeError):  # without its images it answers uncalibrated, as on the page
-        return None
-    with contextlib.suppress(OSError):  # the folder may be read-only; the figures are good all the same
-        made.save(calibration_path(loaded))
-    return made

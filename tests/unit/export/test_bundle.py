@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from cnn_demo.export import bundle
-from cnn_demo.export.bundle import RECEIPT, BundleDisagrees, BundleReceipt, write_bundle
+from cnn_demo.export.bundle import RECEIPT, BundleReceipt, write_bundle
+from cnn_demo.export.formats import ExportFailed
 from cnn_demo.export.reference_answers import ReferenceAnswers, make_reference_answers
 from cnn_demo.prediction.calibration import load_calibration
 from cnn_demo.prediction.load import LoadedModel, load_model
@@ -138,7 +139,7 @@ def test_a_model_that_answers_otherwise_is_not_bundled(
         return ReferenceAnswers(found.inputs, found.logits + np.float32(0.01))
 
     monkeypatch.setattr(bundle, "make_reference_answers", spoil)
-    with pytest.raises(BundleDisagrees, match=r"up to 0\.01 in a logit"):
+    with pytest.raises(ExportFailed, match=r"up to 0\.01 in a logit"):
         write_bundle(tiny, None, tmp_path / "net.zip", progress=lambda _part: None)
     assert [path for path in tmp_path.iterdir() if path.suffix] == []
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from cnn_demo.export.html_file import MOST_BYTES, NotForBrowsers, write_html
+from cnn_demo.export.formats import ExportFailed
+from cnn_demo.export.html_file import MOST_BYTES, write_html
 from cnn_demo.prediction.calibration import load_calibration
 from cnn_demo.prediction.load import LoadedModel, load_model
 from cnn_demo.runs.store import Store
@@ -73,7 +74,7 @@ def test_a_network_that_learnt_nothing_says_so(store: Store, tmp_path: Path) -> 
 
 def test_a_large_network_is_refused_with_its_size(store: Store, tmp_path: Path) -> None:
     large = load_model(ModelRef.parse("untrained:resnet18"), store)
-    with pytest.raises(NotForBrowsers, match=r"59\.\d MB; at most 15 MB"):
+    with pytest.raises(ExportFailed, match=r"59\.\d MB; at most 15 MB"):
         write_html(large, None, tmp_path / "net.html")
     assert not (tmp_path / "net.html").exists()
 
@@ -81,5 +82,5 @@ def test_a_large_network_is_refused_with_its_size(store: Store, tmp_path: Path) 
 def test_an_unknown_operator_is_named(shipped: LoadedModel, tmp_path: Path) -> None:
     torch.manual_seed(0)
     odd = dataclasses.replace(shipped, model=Odd("cumsum").eval())
-    with pytest.raises(NotForBrowsers, match="operator cumsum"):
+    with pytest.raises(ExportFailed, match="operator cumsum"):
         write_html(odd, None, tmp_path / "net.html")

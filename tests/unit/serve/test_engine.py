@@ -11,7 +11,6 @@ from cnn_demo.prediction.calibration import Calibration, calibration_path
 from cnn_demo.prediction.load import LoadedModel, load_model
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
-from cnn_demo.serve import engine
 from cnn_demo.serve.engine import load_served_network, read_mark
 from cnn_demo.settings.config import TrainConfig
 from cnn_demo.settings.reference import ModelRef
@@ -30,7 +29,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(loaded.key)
         return MADE
 
-    monkeypatch.setattr(engine, "calibrate_loaded", calibrate)
+    monkeypatch.setattr(calibration, "calibrate_loaded", calibrate)
     return names
 
 
