@@ -74,7 +74,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         "--window", type=float, default=usual.window, help="seconds that a batch waits for others (%(default)g)"
     )
     limits.add_argument(
-        "--threads", type=int, default=0, help="that prepare pictures, and compute (default: one for each core)"
+        "--threads", type=int, default=0, help="that prepare pictures (default: one for each core)"
     )
 
 
@@ -152,7 +152,7 @@ def _make_service(loaded: LoadedModel, text: str, limits: Limits) -> Service:
     torch.set_num_threads(1)  # torch only judges here; onnxruntime has threads of its own
     ref, store = ModelRef.parse(text), Store()
     return Service(
-        lambda: load_served_network(ref, store, lambda found: open_onnx_engine(found, limits.threads)),
+        lambda: load_served_network(ref, store, open_onnx_engine),
         lambda network: read_mark(ref, store) not in (None, network.mark),
         limits,
     )

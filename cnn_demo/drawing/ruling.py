@@ -68,7 +68,7 @@ def _find_lines(dark: GrayImage, thickest: int) -> _Lines | None:
     # What is thin is no darker than all that is dark, so most drawings are done with here.
     if not _may_hold_line(_average_strips(dark, edges)):
         return None
-    strips = _average_strips(dark - ndimage.grey_opening(dark, (thickest, 1)), edges)
+    strips = _average_strips(_find_thin(dark, thickest), edges)
     if not _may_hold_line(strips):
         return None
     middles = (edges[:-1] + edges[1:]) / 2 - width / 2
@@ -87,6 +87,15 @@ def _find_lines(dark: GrayImage, thickest: int) -> _Lines | None:
 def _average_strips(picture: GrayImage, edges: NDArray[np.int_]) -> NDArray[np.floating]:
     """``(H, W)`` -> ``(H, strips)``: the mean of each row between neighboring edges."""
     return np.add.reduceat(picture, edges[:-1], axis=1) / np.diff(edges).astype(np.float32)
+
+
+def _find_thin(dark: GrayImage, thickest: int) -> GrayImage:
+    """What is not higher than ``thickest`` pixels: ``(H, W)``, computed only around where anything is dark."""
+    rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+    place = np.s_[max(rows[0] - thickest, 0) : rows[-1] + thickest + 1, columns[0] : columns[-1] + 1]
+    thin = np.zeros_like(dark)
+    thin[place] = dark[place] - ndimage.grey_opening(dark[place], (thickest, 1))
+    return thin
 
 
 def _may_hold_line(strips: NDArray[np.floating]) -> bool:

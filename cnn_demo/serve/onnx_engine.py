@@ -10,12 +10,11 @@ from cnn_demo.export.runtime import Session, open_session
 from cnn_demo.prediction.load import LoadedModel
 
 
-def open_onnx_engine(loaded: LoadedModel, threads: int) -> Session:
+def open_onnx_engine(loaded: LoadedModel) -> Session:
     """Export a network and load it; takes some seconds.
 
-    Args:
-        loaded: the network.
-        threads: that compute one pass.
+    One thread computes: onnxruntime's others would wait for work by spinning, on the cores that prepare pictures, and
+    preparing takes most of the time.
 
     Raises:
         ExportFailed: ONNX cannot express the network.
@@ -24,4 +23,4 @@ def open_onnx_engine(loaded: LoadedModel, threads: int) -> Session:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         export_onnx(loaded, path)
-        return open_session(path, threads)
+        return open_session(path, threads=1)

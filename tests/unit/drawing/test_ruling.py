@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.drawing import ruling
@@ -90,3 +91,13 @@ def test_what_is_passed_over_holds_no_line(digits: np.ndarray, monkeypatch: pyte
         assert ruled == found
     assert searched
     assert {ruled for _, ruled in quick} == {True, False}
+
+
+def test_what_is_thin_is_the_same_as_of_the_whole_picture() -> None:
+    dark = np.zeros((120, 150), np.float32)
+    dark[40:43, 20:90] = 0.5
+    dark[60:100, 70:80] = 0.9
+    for picture in (dark, dark.T, dark + np.float32(0.1), dark[41:, 60:]):
+        expected = picture - ndimage.grey_opening(picture, (7, 1))
+        np.testing.assert_array_equal(ruling._find_thin(picture, 7), expected)
+    assert ruling._find_thin(dark, 7)[41, 30] == 0.5
