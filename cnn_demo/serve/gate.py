@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hmac
 import json
 import math
@@ -18,6 +20,7 @@ from cnn_demo.serve.service import Service
 TICKET = "cnn_demo.ticket"
 PATHS = ("/predict", "/reload", "/health", "/ready", "/metrics", "/openapi.json", "/")
 _WITH_TOKEN = ("/predict", "/reload", "/metrics")
+_SHORT_BYTES, _SHORT_SECONDS = 65536, 0.5
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -68,7 +71,7 @@ class Gate:
             ticket = self._let_in(scope, path)
         except Refused as refused:
             self._service.metrics.refused.labels(refused.kind).inc()
-            await make_failure(refused)(scope, receive, send_marked)
+            await _refuse(refused, scope, receive, send_marked)
         else:
             scope[TICKET] = ticket
             try:
@@ -100,6 +103,27 @@ class Gate:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         expected = (self._token or "").encode()
         return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected)
+
+
+async def _refuse(refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer without looking at the body.
+
+    A connection can be kept only once its body is read. A short one is there already, so it is read and forgotten;
+    before a long one the connection is closed.
+    """
+    failure = make_failure(refused)
+    length = Headers(scope=scope).get("content-length", "0" if scope["method"] == "GET" else "")
+    if length.isdecimal() and len(length) < 9 and int(length) <= _SHORT_BYTES:
+        with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
+            await asyncio.wait_for(_forget_body(receive), _SHORT_SECONDS)
+    else:
+        failure.headers["Connection"] = "close"
+    await failure(scope, receive, send)
+
+
+async def _forget_body(receive: Receive) -> None:
+    while (await receive()).get("more_body", False):
+        pass
 
 
 def name_client(scope: Scope) -> str:

@@ -11,7 +11,7 @@ _PAGE = """<!doctype html>
 <title>CNN Lab: {network}</title>
 <style>
 :root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 54rem; margin: 2rem auto; padding: 0 1rem; }}
 pre {{ overflow-x: auto; padding: .75rem 1rem; border: 1px solid #8884; border-radius: .5rem; background: #8881; }}
 code {{ font-size: .9em; }}
 td {{ padding: .2rem 1.5rem .2rem 0; vertical-align: top; }}
@@ -21,7 +21,7 @@ td {{ padding: .2rem 1.5rem .2rem 0; vertical-align: top; }}
 <p>This is an HTTP service. It answers pictures with the network <b>{network}</b> ({state}), prepared and judged as the
 Draw page does. {calibrated}</p>
 <h2>Try it</h2>
-<p><label>A picture (PNG or JPEG): <input type="file" accept="image/png,image/jpeg"></label></p>
+{token_field}<p><label>A picture (PNG or JPEG): <input type="file" accept="image/png,image/jpeg"></label></p>
 <p id="answer" role="status"></p>
 <h2>Call it</h2>
 <pre><code>curl --data-binary @digit.png -H 'Content-Type: image/png' {token}URL/predict
@@ -39,24 +39,28 @@ When it is busy it says so at once: status 503 with <code>Retry-After</code>.</p
 <script>
 for (const code of document.querySelectorAll("pre code"))
   code.textContent = code.textContent.replaceAll("URL", location.href.replace(/\\/$/, ""));
-document.querySelector("input").addEventListener("change", async (event) => {{
+document.querySelector("input[type=file]").addEventListener("change", async (event) => {{
   const file = event.target.files[0], out = document.getElementById("answer");
   if (!file) return;
   out.textContent = "…";
   try {{
-    const found = await fetch("predict", {{ method: "POST", body: file, headers: {{ "Content-Type": file.type }} }});
+    const headers = {{ "Content-Type": file.type }}, token = document.getElementById("token")?.value;
+    if (token) headers.Authorization = `Bearer ${{token}}`;
+    const found = await fetch("predict", {{ method: "POST", body: file, headers }});
     const answer = await found.json(), row = answer.predictions?.[0];
     const error = answer.error || row?.error;
     if (error) out.textContent = error.message;
     else if (row.label === null) out.textContent = "Nothing is drawn.";
     else {{
-      const share = (100 * Math.max(...row.probabilities)).toFixed(1);
+      const most = Math.max(...row.probabilities), share = most > 0.999 ? ">99.9" : (100 * most).toFixed(1);
       out.textContent = `${{row.label}}, ${{share}}%` + (row.verdict ? `, ${{row.verdict.replaceAll("_", " ")}}` : "");
     }}
   }} catch {{ out.textContent = "The service did not answer."; }}
 }});
 </script></body></html>
 """
+
+_TOKEN_FIELD = '<p><label>Token: <input id="token" type="password" autocomplete="off"></label></p>\n'
 
 
 def render_page(service: Service, *, token: bool = False) -> str:
@@ -72,6 +76,7 @@ def render_page(service: Service, *, token: bool = False) -> str:
         network="…" if network is None else escape(network.predictor.loaded.key),
         state=service.state,
         calibrated="" if calibrated or network is None else "It is not calibrated, so there are no verdicts.",
+        token_field=_TOKEN_FIELD if token else "",
         token="-H 'Authorization: Bearer TOKEN' " if token else "",
         images=limits.max_images,
         megabytes=limits.max_body_bytes / 2**20,

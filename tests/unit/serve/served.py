@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +28,7 @@ from cnn_demo.settings.reference import SHIPPED_REF
 from tests.unit.drawing.pads import SEVEN, moved, pad
 
 Logits = NDArray[np.float32]
+Result = TypeVar("Result")
 
 
 class TorchEngine:
@@ -63,6 +66,12 @@ def serve_network(engine: Engine | None = None, mark: object = None) -> ServedNe
     """The model that ships, behind an engine; by default PyTorch's."""
     loaded = load_model(SHIPPED_REF, Store())
     return ServedNetwork(Predictor(loaded, load_calibration(loaded)), engine or TorchEngine(loaded), mark)
+
+
+def run_coroutine(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run it to its end on a loop and thread of its own: where browser tests ran before, this thread has a loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 async def load(service: Service) -> Service:

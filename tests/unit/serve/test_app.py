@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import httpx
@@ -21,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from cnn_demo.serve.limits import Limits
 from cnn_demo.serve.service import Service
-from tests.unit.serve.served import RunningServer, digit_png, holding, load, make_client, serve_network
+from tests.unit.serve.served import RunningServer, digit_png, holding, load, make_client, run_coroutine, serve_network
 
 TRACES = ("Traceback", "site-packages", "cnn_demo/", ".py", "0x", "/home", "/root", "/tmp")
 
@@ -76,7 +75,7 @@ def test_no_request_brings_it_down_or_leaks_a_path(running: RunningServer, label
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
-    service = asyncio.run(load(Service(holding(serve_network()))))
+    service = run_coroutine(load(Service(holding(serve_network()))))
     with make_client(service) as made:
         yield made
 
@@ -85,6 +84,7 @@ def test_the_page_says_what_answers_and_needs_nothing_from_elsewhere(client: Tes
     page = client.get("/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "<b>shipped</b> (ready)" in page.text
+    assert 'type="password"' not in page.text
     assert "http" not in page.text.replace("HTTP", "")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
@@ -106,7 +106,7 @@ def test_the_method_and_the_parameters_are_checked(client: TestClient) -> None:
 
 
 def test_a_defect_is_said_without_its_words() -> None:
-    service = asyncio.run(load(Service(holding(serve_network()))))
+    service = run_coroutine(load(Service(holding(serve_network()))))
 
     async def fail(*_args: object, **_more: object) -> None:
         raise RuntimeError("in /secret/path")
@@ -123,4 +123,5 @@ def test_the_description_tells_of_the_token_only_where_there_is_one() -> None:
     with make_client(service, token="t") as with_token:
         described = with_token.get("/openapi.json").json()
         assert described["paths"]["/predict"]["post"]["security"] == [{"bearer": []}]
+        assert 'type="password"' in with_token.get("/").text
         assert "security" not in described["paths"]["/ready"]["get"]

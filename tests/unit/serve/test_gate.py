@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Iterator
 
@@ -11,13 +10,13 @@ from fastapi.testclient import TestClient
 
 from cnn_demo.serve.limits import Limits, RateLimiter
 from cnn_demo.serve.service import Service
-from tests.unit.serve.served import GatedEngine, digit_png, holding, load, make_client, serve_network
+from tests.unit.serve.served import GatedEngine, digit_png, holding, load, make_client, run_coroutine, serve_network
 
 PNG = {"Content-Type": "image/png"}
 
 
 def make_service(limits: Limits, engine: GatedEngine | None = None, limiter: RateLimiter | None = None) -> Service:
-    return asyncio.run(load(Service(holding(serve_network(engine)), limits=limits, limiter=limiter)))
+    return run_coroutine(load(Service(holding(serve_network(engine)), limits=limits, limiter=limiter)))
 
 
 @pytest.fixture

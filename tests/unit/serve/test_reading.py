@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import struct
@@ -17,7 +16,7 @@ from httpx import Response
 from cnn_demo.serve.limits import Limits
 from cnn_demo.serve.schema import EXAMPLE_PNG, decode_example
 from cnn_demo.serve.service import Service
-from tests.unit.serve.served import digit_png, holding, load, make_client, serve_network
+from tests.unit.serve.served import digit_png, holding, load, make_client, run_coroutine, serve_network
 
 PNG = {"Content-Type": "image/png"}
 JSON = {"Content-Type": "application/json"}
@@ -26,7 +25,7 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture(scope="module")
 def service() -> Service:
     limits = Limits(max_body_bytes=2_000_000, rate=0)
-    return asyncio.run(load(Service(holding(serve_network()), limits=limits)))
+    return run_coroutine(load(Service(holding(serve_network()), limits=limits)))
 
 
 @pytest.fixture(scope="module")

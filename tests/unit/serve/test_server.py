@@ -74,7 +74,10 @@ def test_a_network_that_cannot_be_loaded_ends_the_server() -> None:
     service = Service(fail)  # type: ignore[arg-type]
     listening = Listening(port=0)
     server = Server(service, listening)
-    server.run([open_socket(listening)])
+    thread = threading.Thread(target=server.run, args=([open_socket(listening)],))
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
     assert str(server.failure) == "broken"
 
 
@@ -103,3 +106,15 @@ def test_what_is_no_http_costs_only_its_connection() -> None:
             connection.sendall(head + b"Content-Length: 100\r\n\r\nhalf")  # and gone
         assert post(running.url).status_code == 200
         assert running.service.admission.images <= 1  # that of the client who left may still be there
+
+
+def test_a_refusal_keeps_the_connection_where_the_body_is_short() -> None:
+    with RunningServer(Service(holding(serve_network()), limits=Limits(rate=0.001, burst=1))) as running:
+        with httpx.Client(base_url=running.url, timeout=60) as client:
+            assert client.post("/predict", content=digit_png(), headers=PNG).status_code == 200
+            for _ in range(20):
+                refused = client.post("/predict", content=digit_png(), headers=PNG)
+                assert refused.status_code == 429
+                assert "connection" not in refused.headers
+            long = client.post("/predict", content=bytes(100_000), headers=PNG)
+            assert (long.status_code, long.headers["connection"]) == (429, "close")

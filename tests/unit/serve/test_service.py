@@ -23,7 +23,16 @@ from cnn_demo.serve.engine import ServedNetwork
 from cnn_demo.serve.limits import Limits, Refused
 from cnn_demo.serve.service import BadImage, Service
 from cnn_demo.settings.reference import SHIPPED_REF
-from tests.unit.serve.served import GatedEngine, Logits, TorchEngine, digit_png, holding, load, serve_network
+from tests.unit.serve.served import (
+    GatedEngine,
+    Logits,
+    TorchEngine,
+    digit_png,
+    holding,
+    load,
+    run_coroutine,
+    serve_network,
+)
 
 
 def read_metric(service: Service, name: str, **labels: str) -> float:
@@ -63,7 +72,7 @@ def test_the_answers_are_those_of_the_page() -> None:
         assert [row["label"] for row in one_by_one] == [row["label"] for row in together[:10]]
         return together
 
-    rows = asyncio.run(ask())
+    rows = run_coroutine(ask())
     kinds = set()
     for row, wanted in zip(rows, expected, strict=True):
         for name in ("label", "verdict", "warnings"):
@@ -86,7 +95,7 @@ def test_stages_are_those_of_the_predictor() -> None:
         assert [stage["label"] for stage in found["predictions"][1]["stages"]] == [None] * 4  # nothing drawn
         return list(found["predictions"][0]["stages"])
 
-    stages = asyncio.run(ask())
+    stages = run_coroutine(ask())
     assert [stage["name"] for stage in stages] == [stage.name for stage in wanted.drawing.stages]
     assert [stage["label"] for stage in stages] == [str(answer.top) for answer in wanted.stages]
     probabilities = [answer.probability for answer in wanted.stages]
@@ -112,7 +121,7 @@ def test_concurrent_requests_share_a_pass_and_each_gets_its_own_answer() -> None
         assert read_metric(service, "cnn_demo_images_total", outcome="x") == 8
         service.close()
 
-    asyncio.run(ask())
+    run_coroutine(ask())
 
 
 class FailingEngine(TorchEngine):
@@ -139,7 +148,7 @@ def test_an_engine_that_fails_is_said_without_its_words() -> None:
         assert found["predictions"][0]["error"]["kind"] == "not_finite"
         service.close()
 
-    asyncio.run(ask())
+    run_coroutine(ask())
 
 
 def sharper(network: ServedNetwork, step: int) -> ServedNetwork:
@@ -169,7 +178,7 @@ def test_a_reload_loses_no_request_and_each_is_answered_by_one_network() -> None
         assert read_metric(service, "cnn_demo_reloads_total", outcome="changed") == 2
         service.close()
 
-    asyncio.run(ask())
+    run_coroutine(ask())
 
 
 def test_a_failed_reload_leaves_what_was_there() -> None:
@@ -203,7 +212,7 @@ def test_a_failed_reload_leaves_what_was_there() -> None:
         with pytest.raises((BatcherClosed, RuntimeError)):
             service._batcher.submit(network.engine, np.zeros((1, 1, 28, 28), np.float32))
 
-    asyncio.run(ask())
+    run_coroutine(ask())
 
 
 def test_one_reload_at_a_time() -> None:
@@ -226,4 +235,4 @@ def test_one_reload_at_a_time() -> None:
         assert await asyncio.gather(*both) == [True, False]
         service.close()
 
-    asyncio.run(ask())
+    run_coroutine(ask())
