@@ -18,6 +18,8 @@ from cnn_demo.settings.registry import Registry
 
 Progress = Callable[[float], None]
 
+MOST_HTML_BYTES = 15_000_000  # of a file that one can send to a friend
+
 
 class ExportFailed(RuntimeError):
     """A network cannot be exported in a format, or not so that it could be trusted.
@@ -68,6 +70,11 @@ FORMATS.add(
     options=(DISTURBED,),
     needs=("onnx", "onnxscript", "onnxruntime"),
 )
+
+
+def estimate_html_bytes(parameters: int) -> int:
+    """About how large the HTML file of a network is: its weights as float32 in base64."""
+    return parameters * 4 * 4 // 3
 
 
 def list_missing(name: str) -> list[str]:

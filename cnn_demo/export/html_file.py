@@ -18,14 +18,12 @@ import numpy as np
 
 from cnn_demo import __version__
 from cnn_demo.drawing.stages import WARNINGS
-from cnn_demo.export.formats import Exported, ExportFailed, Progress
+from cnn_demo.export.formats import MOST_HTML_BYTES, Exported, ExportFailed, Progress
 from cnn_demo.export.plain_steps import OperatorUnknown, StepList, list_steps
 from cnn_demo.locales import N_, load_catalog
 from cnn_demo.models.registry import MODELS
 from cnn_demo.prediction.calibration import Calibration, find_calibration
 from cnn_demo.prediction.load import LoadedModel
-
-MOST_BYTES = 15_000_000  # of the file
 
 _FOLDER = Path(__file__).resolve().parent / "browser"
 _SCRIPTS = ("operators.js", "preparation.js", "verdict.js", "pad.js", "page.js")
@@ -78,11 +76,11 @@ def write_html(loaded: LoadedModel, calibration: Calibration | None, path: Path)
         message = N_("The operator {operator} has no counterpart in the file's JavaScript.")
         raise ExportFailed(message, operator=error.operator) from error
     large = N_("The file would have {size} MB; at most {most} MB are made.")
-    if steps.nbytes * 4 / 3 > MOST_BYTES:  # before it takes the memory
-        raise ExportFailed(large, size=f"{steps.nbytes * 4 / 3 / 1e6:.1f}", most=f"{MOST_BYTES / 1e6:.0f}")
+    if steps.nbytes * 4 / 3 > MOST_HTML_BYTES:  # before it takes the memory
+        raise ExportFailed(large, size=f"{steps.nbytes * 4 / 3 / 1e6:.1f}", most=f"{MOST_HTML_BYTES / 1e6:.0f}")
     text = _fill_page(loaded, calibration, steps).encode()
-    if len(text) > MOST_BYTES:
-        raise ExportFailed(large, size=f"{len(text) / 1e6:.1f}", most=f"{MOST_BYTES / 1e6:.0f}")
+    if len(text) > MOST_HTML_BYTES:
+        raise ExportFailed(large, size=f"{len(text) / 1e6:.1f}", most=f"{MOST_HTML_BYTES / 1e6:.0f}")
     path.write_bytes(text)
 
 

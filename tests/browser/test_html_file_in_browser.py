@@ -17,7 +17,8 @@ from playwright.sync_api import Browser, Page, expect
 import cnn_demo
 from cnn_demo.datasets.specs import get_spec
 from cnn_demo.export import html_file
-from cnn_demo.export.html_file import MOST_BYTES, write_html
+from cnn_demo.export.formats import MOST_HTML_BYTES
+from cnn_demo.export.html_file import write_html
 from cnn_demo.export.plain_steps import OPERATORS, list_steps
 from cnn_demo.handwriting.skeletons.outliers import draw_outlier
 from cnn_demo.handwriting.skeletons.pen import PenPath, RandomStream
@@ -76,7 +77,7 @@ def test_logits_equal_pytorch(case: Case, offline: Page) -> None:
     for spec in [spec for spec in SPECS if spec.size in (28, 32)]:
         model = randomize_norms(case.build(spec)).eval()
         steps = list_steps(model, (spec.channels, spec.size, spec.size))
-        if steps.nbytes * 4 / 3 > MOST_BYTES:
+        if steps.nbytes * 4 / 3 > MOST_HTML_BYTES:
             continue  # it is refused: tests/unit/export/test_html_file.py
         image = torch.randn(1, spec.channels, spec.size, spec.size)
         with torch.no_grad():

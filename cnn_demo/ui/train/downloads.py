@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from cnn_demo.export.formats import FORMATS, MOST_HTML_BYTES, Exported, estimate_html_bytes, list_missing
 from cnn_demo.runs.records import Run
 from cnn_demo.ui.shared import charts, i18n
 from cnn_demo.ui.shared.i18n import _
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 _POINTS = 1000
 _WEIGHTS = "weights.safetensors"
+_exporting = threading.Lock()  # a class of thirty that downloads at once waits in line and does not fill the memory
 
 
 def show_downloads(store: Store, run: Run) -> None:
@@ -50,6 +54,38 @@ def _show_weights(store: Store, run: Run) -> None:
     st.caption(words.format(step=step))
     _file(run, _("Weights"), "safetensors", (checkpoint.path / _WEIGHTS).read_bytes, f"-step-{checkpoint.step}")
     _file(run, _("Weights"), "pt", lambda: _state_dict(checkpoint.path), f"-step-{checkpoint.step}")
+    _show_exports(store, run, checkpoint.step)
+
+
+def _show_exports(store: Store, run: Run, step: int) -> None:
+    """The network itself, to run elsewhere: as one HTML file, and as a bundle where what it needs is installed."""
+    size = estimate_html_bytes(run.parameters or 0)
+    if size > MOST_HTML_BYTES:
+        words = _("As an HTML file it would have {size} MB; at most {most} MB are made.")
+        st.caption(words.format(size=f"{size / 1e6:.0f}", most=f"{MOST_HTML_BYTES / 1e6:.0f}"))
+    else:
+        _show_export(store, run, step, "html", "html")
+    if not list_missing("bundle"):
+        _show_export(store, run, step, "bundle", "zip")
+
+
+def _show_export(store: Store, run: Run, step: int, format_name: str, kind: str) -> None:
+    entry = FORMATS.get(format_name)
+    words = _(entry.help) + " " + _("It takes some seconds.")
+    _file(run, _(entry.title), kind, lambda: export_bytes(store, run, step, format_name), f"-step-{step}", help=words)
+
+
+def export_bytes(store: Store, run: Run, step: int, format_name: str) -> bytes:
+    """A checkpoint of a run in a format of the table, with the format's usual options; one at a time on this server."""
+    from cnn_demo.prediction.load import load_model  # torch: only when it is asked for
+    from cnn_demo.settings.reference import ModelRef
+
+    entry = FORMATS.get(format_name)
+    options = {option.name: option.default for option in entry.options}
+    with _exporting, tempfile.TemporaryDirectory() as folder:
+        loaded = load_model(ModelRef("run", run.id, step), store)
+        made: Exported = entry.load()(loaded, Path(folder), options, lambda _part: None)
+        return made.path.read_bytes()
 
 
 def _is_whole(weights: Path) -> bool:
@@ -73,7 +109,9 @@ def _state_dict(path: Path) -> bytes:
     return state_dict_pt(path)
 
 
-def _file(run: Run, title: str, kind: str, make: Callable[[], bytes], ending: str = "") -> None:
+def _file(
+    run: Run, title: str, kind: str, make: Callable[[], bytes], ending: str = "", *, help: str | None = None
+) -> None:
     name = f"{run.config.model}-{run.config.dataset}-{run.id}{ending}.{kind}"
     st.download_button(
         f"{title} · .{kind}",
@@ -83,6 +121,7 @@ def _file(run: Run, title: str, kind: str, make: Callable[[], bytes], ending: st
         on_click="ignore",
         type="tertiary",
         icon=":material/draft:",
+        help=help,
     )
 
 

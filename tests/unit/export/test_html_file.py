@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from cnn_demo.export.formats import ExportFailed
-from cnn_demo.export.html_file import MOST_BYTES, write_html
+from cnn_demo.export.formats import MOST_HTML_BYTES, ExportFailed
+from cnn_demo.export.html_file import write_html
 from cnn_demo.prediction.calibration import load_calibration
 from cnn_demo.prediction.load import LoadedModel, load_model
 from cnn_demo.runs.store import Store
@@ -37,7 +37,7 @@ def test_the_file_holds_the_network_the_calibration_and_both_languages(shipped: 
     assert calibration is not None
     write_html(shipped, calibration, path)
     page = path.read_text(encoding="utf-8")
-    assert len(page.encode()) <= MOST_BYTES
+    assert len(page.encode()) <= MOST_HTML_BYTES
     assert "{{" not in page.replace("${{", "")  # every place is filled
     taken = read_taken(page)
     state = shipped.model.state_dict()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+from safetensors.torch import load_file
 from streamlit.testing.v1 import AppTest
 
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
+from cnn_demo.ui.train import downloads
 from tests.made_networks import mark_best, put_checkpoint
 
 
@@ -61,3 +66,21 @@ def test_a_damaged_file_is_not_handed_out(store: Store, run: Run, damage: str) -
     assert "step 60 are missing or damaged" in said
     assert not [file for file in files if "Weights" in file]
     assert "Metrics · .csv" in files
+
+
+def test_the_network_itself_is_handed_out_as_html_and_as_a_bundle(store: Store, run: Run) -> None:
+    _said, files = show(run)
+    assert {"In the browser · .html", "Bundle · .zip"} <= set(files)
+    mark_best(store, run, 1)
+    made = downloads.export_bytes(store, run, 20, "html")
+    taken = json.loads(made.split(b'id="network">')[1].split(b"</script>")[0])
+    weights = load_file(store.best_checkpoint(run.id).path / "weights.safetensors")  # type: ignore[union-attr]
+    sent = [np.frombuffer(base64.b64decode(tensor["data"]), "<f4") for tensor in taken["network"]["tensors"]]
+    assert all(any(np.array_equal(one, w.numpy().ravel()) for one in sent) for w in weights.values())
+
+
+def test_a_network_too_large_for_an_html_file_is_no_button(store: Store, run: Run) -> None:
+    store.change_run(run.id, parameters=11_172_810)
+    said, files = show(run)
+    assert "it would have 60 MB; at most 15 MB" in said
+    assert not [name for name in files if name.endswith(".html")]
