@@ -58,7 +58,7 @@ DISTURBED = Setting(
 FORMATS = Registry("format")
 FORMATS.add(
     "html",
-    N_("In the browser"),
+    N_("Network with a pad"),
     "cnn_demo.export.html_file:build_html",
     help=N_("One HTML file with the network, a pad and the answer. It works offline, on a phone too."),
 )

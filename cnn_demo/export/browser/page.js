@@ -24,7 +24,7 @@ function describe({ kind, top, runnerUp, probabilities, entropy, prepared }) {
   return [
     kind === "not_a_digit" ? "?" : names.top,
     fill(words[kind], names),
-    `${saying} ${fill(words.entropy, { bits, most })}`,
+    saying + (language === "zh" ? "" : " ") + fill(words.entropy, { bits, most }),
   ];
 }
 

@@ -71,7 +71,7 @@ def _show_exports(store: Store, run: Run, step: int) -> None:
 
 def _show_export(store: Store, run: Run, step: int, format_name: str, kind: str) -> None:
     entry = FORMATS.get(format_name)
-    words = _(entry.help) + " " + _("It takes some seconds.")
+    words = _("{what} It takes some seconds.").format(what=_(entry.help))
     _file(run, _(entry.title), kind, lambda: export_bytes(store, run, step, format_name), f"-step-{step}", help=words)
 
 
