@@ -113,7 +113,7 @@ def _steps(store: Store, run_id: str | None, painted: tuple[object, ...]) -> Non
             watchable = _find_watchable(run, image)
             if st.session_state[SOURCE] == "draw":
                 st.session_state[LAST] = watchable
-            if image is not None and run is None:
+            if image is not None and run is None and torch_loading.torch_loaded():  # two at once would be slower
                 training.ensure_worker_ready(store)
             with row.container(key="first-read"):
                 _show_reading(store, run, image)
@@ -167,7 +167,7 @@ def _show_reading(store: Store, run: Run | None, image: Image) -> None:
         show_strip(reading.pack_blank(_("The bars answer while you draw")), _DRAWING)
         return
     if not torch_loading.torch_loaded():
-        show_strip(reading.pack_blank(""), _DRAWING)
+        show_strip(reading.pack_blank(_choose_reader(run)[1]), _DRAWING)
         torch_loading.load_torch()
         return
     picture = watched if image is None else image

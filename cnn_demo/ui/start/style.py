@@ -20,6 +20,7 @@ _STYLE = """
   .first-step.first-done i { border-color: #059669; color: #059669; }
   .first-step.first-later { opacity: .6; }
   .first-step span { font-size: .875rem; font-weight: 400; opacity: .7; }
+  .st-key-first-read .lab-loading, .st-key-first-draw .lab-loading { border: 0; padding: 0; font-size: .875rem; }
   .first-curve { display: grid; place-items: center; height: 256px; border: 1px dashed rgba(128, 136, 150, .45);
     border-radius: .75rem; font-size: .875rem; text-align: center; padding: 1rem; }
   .first-curve span { opacity: .7; max-width: 24rem; }
