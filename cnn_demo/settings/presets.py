@@ -25,7 +25,7 @@ class Preset:
 
 
 PRESETS: tuple[Preset, ...] = (
-    # What the Start page trains: good after some ten seconds on a laptop's processor, with the images that ship.
+    # What the Start page trains: good after some seconds, with the images that ship.
     Preset(
         "first",
         N_("First network"),

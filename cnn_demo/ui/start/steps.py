@@ -181,7 +181,7 @@ def _name_reader(run: Run | None) -> str:
         return _("Your network reads")
     if run is not None and run.state is RunState.QUEUED and has_shipped_model():
         return _("The network that ships reads")
-    return _("An untrained network guesses")
+    return _("Untrained, it guesses")
 
 
 def _choose_reader(run: Run | None) -> tuple[ModelRef, str]:

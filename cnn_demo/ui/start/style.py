@@ -8,9 +8,9 @@ _STYLE = """
 <style>
   .st-key-first-row > div:has(> .st-key-first-draw) { flex: 0 0 auto; }
   .st-key-first-row > div:has(> .st-key-first-read), .st-key-first-read {
-    flex: 1 1 17rem; min-width: min(17rem, 100%); }
+    flex: 1 1 12.5rem; min-width: min(12.5rem, 100%); }
   .st-key-first-row > div:has(> .st-key-first-train), .st-key-first-train {
-    flex: 1.4 1 20rem; min-width: min(20rem, 100%); }
+    flex: 1.2 1 15.5rem; min-width: min(15.5rem, 100%); }
   .first-step { display: flex; align-items: center; gap: .6rem; margin: 0; font-size: 1.25rem; font-weight: 600;
     line-height: 1.4; padding: 0; min-height: 2rem; }
   .first-step i { flex: none; display: grid; place-items: center; width: 1.75rem; height: 1.75rem; border-radius: 50%;
@@ -21,6 +21,9 @@ _STYLE = """
   .first-step.first-later { opacity: .6; }
   .first-step span { font-size: .875rem; font-weight: 400; opacity: .7; }
   .st-key-first-read .lab-loading, .st-key-first-draw .lab-loading { border: 0; padding: 0; font-size: .875rem; }
+  .st-key-first-progress { flex-wrap: nowrap; }
+  .st-key-first-progress > div:first-child { flex: 1 1 0; min-width: 0; }
+  .st-key-first-end > div:first-child { flex: 1 1 10rem; }
   .first-curve { display: grid; place-items: center; height: 256px; border: 1px dashed rgba(128, 136, 150, .45);
     border-radius: .75rem; font-size: .875rem; text-align: center; padding: 1rem; }
   .first-curve span { opacity: .7; max-width: 24rem; }

@@ -53,11 +53,10 @@ def show_training(store: Store, run: Run | None, image: NDArray[np.uint8] | None
     elif run.state.active:
         _show_progress(store, run)
     else:
-        said, again = st.columns([3, 2], vertical_alignment="center")
-        with said:
-            _show_end(run)
-        with again:
-            _show_button(_("Train anew") if finished else _("Try again"), image, primary=not finished)
+        with st.container(horizontal=True, vertical_alignment="center", key="first-end"):
+            with st.container():
+                _show_end(run)
+            _show_button(_("Train anew") if finished else _("Try again"), image, primary=not finished, wide=False)
     if run is not None and run.step:
         title, unit = _("Loss"), _("cross-entropy, in nats")
         st.markdown(f"**{title}** :small[:gray[{unit}]]")
@@ -67,7 +66,7 @@ def show_training(store: Store, run: Run | None, image: NDArray[np.uint8] | None
         st.html(f'<div class="first-curve"><span>{escape(words)}</span></div>')
 
 
-def _show_button(label: str, image: NDArray[np.uint8] | None, *, primary: bool) -> None:
+def _show_button(label: str, image: NDArray[np.uint8] | None, *, primary: bool, wide: bool = True) -> None:
     token = launching.launch_token(PLACE)
     # The token is part of the key and of the call: whatever a double click sends, it names the same launch.
     st.button(
@@ -75,7 +74,7 @@ def _show_button(label: str, image: NDArray[np.uint8] | None, *, primary: bool) 
         key=f"first-train:{token}",
         type="primary" if primary else "secondary",
         icon=":material/play_arrow:",
-        width="stretch",
+        width="stretch" if wide else "content",
         disabled=image is None,
         on_click=launch,
         args=(first_config(), token, image),
@@ -123,10 +122,8 @@ def _count_devices() -> int:
 
 def _show_progress(store: Store, run: Run) -> None:
     done = run.step / run.total_steps if run.total_steps else 0.0
-    bar, stop = st.columns([4, 1], vertical_alignment="center")
-    with bar:
+    with st.container(horizontal=True, vertical_alignment="center", key="first-progress"):
         st.progress(done, _describe_progress(store, run))
-    with stop:
         st.button(
             _("Stop"),
             key=f"first-stop:{run.id}",
