@@ -99,7 +99,7 @@ def tell(name: str, load: Load) -> None:
     print(
         f"{name}: {load.rate:.0f} answers a second; p50 {1e3 * quantile(times, 0.5):.1f} ms, "
         f"p99 {1e3 * quantile(times, 0.99):.1f} ms (n = {len(times)}); refused {len(load.refused)}, "
-        f"failed {load.failed}",
+        f"failed {load.failed} {sorted(set(load.latencies) - {200, 503}) or ''}",
         flush=True,
     )
 

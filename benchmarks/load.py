@@ -54,6 +54,8 @@ class Connection:
     async def send(self, request: bytes) -> int:
         """Send a request and read its answer; returns the status, 0 where the connection broke."""
         try:
+            if self._streams is not None and self._streams[0].at_eof():
+                self.close()  # the server closes a connection that lay idle, as every client expects
             if self._streams is None:
                 self._streams = await asyncio.open_connection(*self._place)
             reader, writer = self._streams

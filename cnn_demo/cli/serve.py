@@ -73,9 +73,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     limits.add_argument(
         "--window", type=float, default=usual.window, help="seconds that a batch waits for others (%(default)g)"
     )
-    limits.add_argument(
-        "--threads", type=int, default=0, help="that prepare pictures (default: one for each core)"
-    )
+    limits.add_argument("--threads", type=int, default=0, help="that prepare pictures (default: one for each core)")
 
 
 def run(args: argparse.Namespace) -> int:

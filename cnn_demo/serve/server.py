@@ -86,6 +86,7 @@ class Server(uvicorn.Server):
     def __init__(self, service: Service, listening: Listening) -> None:
         config = uvicorn.Config(
             create_app(service, listening.token),
+            http="h11",  # httptools, which uvicorn prefers where it is installed, takes in headers without end
             log_config=None,
             access_log=False,
             server_header=False,

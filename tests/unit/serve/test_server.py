@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import threading
@@ -109,12 +110,26 @@ def test_what_is_no_http_costs_only_its_connection() -> None:
 
 
 def test_a_refusal_keeps_the_connection_where_the_body_is_short() -> None:
-    with RunningServer(Service(holding(serve_network()), limits=Limits(rate=0.001, burst=1))) as running:
-        with httpx.Client(base_url=running.url, timeout=60) as client:
-            assert client.post("/predict", content=digit_png(), headers=PNG).status_code == 200
-            for _ in range(20):
-                refused = client.post("/predict", content=digit_png(), headers=PNG)
-                assert refused.status_code == 429
-                assert "connection" not in refused.headers
-            long = client.post("/predict", content=bytes(100_000), headers=PNG)
-            assert (long.status_code, long.headers["connection"]) == (429, "close")
+    running = RunningServer(Service(holding(serve_network()), limits=Limits(rate=0.001, burst=1)))
+    with running, httpx.Client(base_url=running.url, timeout=60) as client:
+        assert client.post("/predict", content=digit_png(), headers=PNG).status_code == 200
+        for _ in range(20):
+            refused = client.post("/predict", content=digit_png(), headers=PNG)
+            assert refused.status_code == 429
+            assert "connection" not in refused.headers
+        long = client.post("/predict", content=bytes(100_000), headers=PNG)
+        assert (long.status_code, long.headers["connection"]) == (429, "close")
+
+
+@pytest.mark.parametrize("piece", [b"a" * 1000, b"A: b\r\n" * 200])
+def test_headers_without_end_are_cut_off(piece: bytes) -> None:
+    with RunningServer(Service(holding(serve_network()), limits=LIMITS)) as running:
+        place = urlsplit(running.url)
+        with socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=60) as connection:
+            with contextlib.suppress(OSError):  # the server may be gone before all is sent
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
+                for _ in range(400):
+                    connection.sendall(piece)
+            with contextlib.suppress(ConnectionResetError):
+                assert connection.recv(100).startswith(b"HTTP/1.1 400")
+        assert post(running.url).status_code == 200
