@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -110,7 +110,14 @@ def estimate_wait(run: Run | None, store: Store, devices: int = 1) -> float | No
         None when nobody can tell: a run that holds a device is paused, or its speed is not known.
     """
     holding, waiting = store.list_ahead(run.id if run else None)
-    times = [_estimate_end(other, store) for other in (*filter(partial(_is_alive, store), holding), *waiting)]
+    times = [_estimate_end(other, store) for other in holding if _is_alive(store, other)]
+    # A class that waits has queued the same thing thirty times: each kind is looked up once.
+    kinds: dict[str, float | None] = {}
+    for other in waiting:
+        kind = json.dumps(other.config.to_dict(), sort_keys=True)
+        if kind not in kinds:
+            kinds[kind] = _estimate_end(other, store)
+        times.append(kinds[kind])
     if any(time is None for time in times):
         return None
     free = [0.0] * max(1, devices)  # when each device is free; each run takes the one that is free first

@@ -19,7 +19,7 @@ from cnn_demo.runs.records import Run, RunNotFound, RunState
 from cnn_demo.settings.reference import SHIPPED_REF, ModelRef
 from cnn_demo.ui.components.pad import SIDE, announce_picture, live_pad
 from cnn_demo.ui.components.strip import Look, show_strip
-from cnn_demo.ui.shared import state, torch_loading
+from cnn_demo.ui.shared import i18n, state, torch_loading
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.last_drawing import LAST, SOURCE
 from cnn_demo.ui.shared.run_strip import pack_run_strip
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     Image = NDArray[np.uint8] | None
 
 PAD = "start:pad"
+_FAR, _FAR_SECONDS = 3, 4.0  # place in the queue, and how often such a run is looked at
+_READ = "start:read"
 _SHOWN, _SCROLL = "start:picture", "start:scroll"
 SOURCES: dict[str, str] = {"draw": N_("Draw"), "sample": N_("Sample")}  # the words that the Draw page's links use
 _DRAWING, _SAMPLES = "first-drawing", "first-samples"  # the strips stay while what they show changes
@@ -48,7 +50,7 @@ def show_steps(store: Store, run: Run | None) -> None:
         # Those who wait need not look often; what is learnt should be seen to move.
         waits = run.state in (RunState.QUEUED, RunState.PAUSED)
         quick = run.is_starting or run.is_asked or _is_young(run)
-        interval = 1.5 if waits else 0.3 if quick else 0.6
+        interval = (_FAR_SECONDS if _is_far(run) else 1.5) if waits else 0.3 if quick else 0.6
     st.fragment(_steps, run_every=interval)(store, run.id if run else None, _around(run))
 
 
@@ -84,7 +86,12 @@ def get_address() -> dict[str, str]:
 
 def _around(run: Run | None) -> tuple[object, ...]:
     """What the page around the steps depends on."""
-    return (run.state, run.step > 0, run.request, _is_young(run)) if run else ()
+    return (run.state, run.step > 0, run.request, _is_young(run), _is_far(run)) if run else ()
+
+
+def _is_far(run: Run) -> bool:
+    """So far back in the queue that a look now and then will do: a class of thirty waits at once."""
+    return run.queue_position > _FAR
 
 
 def _is_young(run: Run) -> bool:
@@ -197,7 +204,12 @@ def _show_answer(ref: ModelRef, image: NDArray[np.uint8], title: str) -> None:
     from cnn_demo.training.snapshot import CheckpointUnreadable
 
     try:
-        show_strip(reading.pack_reading(ref, image, title), _DRAWING)
+        # Those who wait look again and again at the same picture.
+        asked = ref, title, i18n.language(), image.tobytes()
+        kept = st.session_state.get(_READ)
+        if kept is None or kept[0] != asked:
+            kept = st.session_state[_READ] = asked, reading.pack_reading(ref, image, title)
+        show_strip(kept[1], _DRAWING)
     except CheckpointUnreadable as error:
         show_strip(reading.pack_blank(title), _DRAWING)
         st.warning(_("This checkpoint cannot be read: {reason}").format(reason=error.reason))
