@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         named = ", ".join(name.replace("_", "-") for name in missing)
-        return complain(f"serve needs {named}: pip install -r requirements-serve.txt")
+        return complain(f"serve needs {named}: pip install -r requirements.txt -r requirements-serve.txt")
     try:
         limits, listening = _read_limits(args), _read_listening(args)
         loaded = load_network(args.network)

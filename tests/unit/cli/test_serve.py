@@ -54,7 +54,7 @@ def test_what_it_refuses(words: list[str], status: int, named: str, capsys: pyte
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(serve, "find_spec", lambda name: None if name == "python_multipart" else True)
-    complains(["serve"], 1, "python-multipart: pip install -r requirements-serve.txt", capsys)
+    complains(["serve"], 1, "python-multipart: pip install -r requirements.txt -r requirements-serve.txt", capsys)
 
 
 def test_a_taken_port_is_said(capsys: pytest.CaptureFixture[str]) -> None:
