@@ -55,6 +55,8 @@ DISTURBED = Setting(
     help=N_("Also measure, for the model card, how well it does on moved, turned and noisy test images."),
 )
 
+_ONNX = ("onnx", "onnxscript", "onnxruntime")
+
 FORMATS = Registry("format")
 FORMATS.add(
     "html",
@@ -63,12 +65,19 @@ FORMATS.add(
     help=N_("One HTML file with the network, a pad and the answer. It works offline, on a phone too."),
 )
 FORMATS.add(
+    "onnx",
+    N_("ONNX"),
+    "cnn_demo.export.onnx_file:build_onnx",
+    help=N_("One file for any ONNX runtime: normalized images in, logits out. It is checked against PyTorch."),
+    needs=_ONNX,
+)
+FORMATS.add(
     "bundle",
     N_("Bundle"),
     "cnn_demo.export.bundle:build_bundle",
     help=N_("A zip that runs anywhere with onnxruntime: model, preparation, a script, a model card and a receipt."),
     options=(DISTURBED,),
-    needs=("onnx", "onnxscript", "onnxruntime"),
+    needs=_ONNX,
 )
 
 

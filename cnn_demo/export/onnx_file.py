@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from cnn_demo import __version__
-from cnn_demo.export.formats import ExportFailed
+from cnn_demo.export.asking import check_answers
+from cnn_demo.export.formats import Exported, ExportFailed, Progress
+from cnn_demo.export.reference_answers import make_reference_answers
+from cnn_demo.export.runtime import open_session
 from cnn_demo.locales import N_
 from cnn_demo.prediction.load import LoadedModel
 
@@ -61,3 +66,24 @@ def export_onnx(loaded: LoadedModel, path: Path) -> None:
     onnx.helper.set_model_props(model, found)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
+
+
+def build_onnx(loaded: LoadedModel, folder: Path, options: Mapping[str, Any], progress: Progress) -> Exported:
+    """The builder of the format ``onnx``; see :func:`export_onnx`. A file that answers otherwise is not kept.
+
+    Raises:
+        ExportFailed: also where the file does not agree, or the network takes photographs.
+    """
+    if loaded.photo is not None:
+        raise ExportFailed(N_("This network takes photographs; only a network of a data set can be exported."))
+    path = folder / f"{loaded.file_name}.onnx"
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        export_onnx(loaded, unfinished)
+        progress(0.7)
+        difference = check_answers(open_session(unfinished), make_reference_answers(loaded))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    progress(1.0)
+    return Exported(path, {"largest_difference": difference})

@@ -87,9 +87,11 @@ function multiplyRows(rows, n, weights, m, k, bias, out, offset, across) {
         s2 += value * weights[w2 + l];
         s3 += value * weights[w3 + l];
       }
-      const sums = [s0, s1, s2, s3];
-      for (let o = 0; o < many; o++)
-        out[offset + (across ? (j + o) * n + i : i * m + j + o)] = sums[o] + (bias ? bias[j + o] : 0);
+      const place = offset + (across ? j * n + i : i * m + j), step = across ? n : 1;
+      out[place] = s0 + (bias ? bias[j] : 0);
+      if (many > 1) out[place + step] = s1 + (bias ? bias[j + 1] : 0);
+      if (many > 2) out[place + 2 * step] = s2 + (bias ? bias[j + 2] : 0);
+      if (many > 3) out[place + 3 * step] = s3 + (bias ? bias[j + 3] : 0);
     }
   }
 }

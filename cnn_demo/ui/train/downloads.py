@@ -58,15 +58,16 @@ def _show_weights(store: Store, run: Run) -> None:
 
 
 def _show_exports(store: Store, run: Run, step: int) -> None:
-    """The network itself, to run elsewhere: as one HTML file, and as a bundle where what it needs is installed."""
+    """The network itself, to run elsewhere: one HTML file; ONNX and a bundle where what they need is installed."""
     size = estimate_html_bytes(run.parameters or 0)
     if size > MOST_HTML_BYTES:
         words = _("As an HTML file it would have {size} MB; at most {most} MB are made.")
         st.caption(words.format(size=f"{size / 1e6:.0f}", most=f"{MOST_HTML_BYTES / 1e6:.0f}"))
     else:
         _show_export(store, run, step, "html", "html")
-    if not list_missing("bundle"):
-        _show_export(store, run, step, "bundle", "zip")
+    for format_name, kind in (("onnx", "onnx"), ("bundle", "zip")):
+        if not list_missing(format_name):
+            _show_export(store, run, step, format_name, kind)
 
 
 def _show_export(store: Store, run: Run, step: int, format_name: str, kind: str) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnn_demo.export import bundle
+from cnn_demo.export import bundle, onnx_file
 from cnn_demo.export.bundle import RECEIPT, BundleReceipt, write_bundle
-from cnn_demo.export.formats import ExportFailed
+from cnn_demo.export.formats import FORMATS, ExportFailed
 from cnn_demo.export.reference_answers import ReferenceAnswers, make_reference_answers
 from cnn_demo.prediction.calibration import load_calibration
 from cnn_demo.prediction.load import LoadedModel, load_model
@@ -131,17 +131,19 @@ def test_the_same_network_gives_the_same_bytes_but_for_the_date(tiny: LoadedMode
     assert {**first, "made": ""} == {**second, "made": ""}
 
 
-def test_a_model_that_answers_otherwise_is_not_bundled(
-    tiny: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["onnx", "bundle"])
+def test_a_model_that_answers_otherwise_is_not_handed_out(
+    name: str, tiny: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spoil(loaded: LoadedModel) -> ReferenceAnswers:
         found = make_reference_answers(loaded)
         return ReferenceAnswers(found.inputs, found.logits + np.float32(0.01))
 
-    monkeypatch.setattr(bundle, "make_reference_answers", spoil)
+    for module in (bundle, onnx_file):
+        monkeypatch.setattr(module, "make_reference_answers", spoil)
     with pytest.raises(ExportFailed, match=r"up to 0\.01 in a logit"):
-        write_bundle(tiny, None, tmp_path / "net.zip", progress=lambda _part: None)
-    assert [path for path in tmp_path.iterdir() if path.suffix] == []
+        FORMATS.get(name).load()(tiny, tmp_path, {"disturbed": False}, lambda _part: None)
+    assert [path for path in tmp_path.iterdir() if path.is_file()] == []
 
 
 @pytest.mark.parametrize("text", ["[]", '{"format": 99}', '{"format": 1}', "no JSON"])

@@ -68,9 +68,9 @@ def test_a_damaged_file_is_not_handed_out(store: Store, run: Run, damage: str) -
     assert "Metrics · .csv" in files
 
 
-def test_the_network_itself_is_handed_out_as_html_and_as_a_bundle(store: Store, run: Run) -> None:
+def test_the_network_itself_is_handed_out_as_html_onnx_and_bundle(store: Store, run: Run) -> None:
     _said, files = show(run)
-    assert {"Network with a pad · .html", "Bundle · .zip"} <= set(files)
+    assert {"Network with a pad · .html", "ONNX · .onnx", "Bundle · .zip"} <= set(files)
     mark_best(store, run, 1)
     made = downloads.export_bytes(store, run, 20, "html")
     taken = json.loads(made.split(b'id="network">')[1].split(b"</script>")[0])
