@@ -65,3 +65,37 @@ def mark_best(store: Store, run: Run, epoch: int) -> None:
 def set_state(store: Store, run: Run, state: str) -> None:
     """Put a run into another state, as its worker would."""
     store.change_run(run.id, state=state)
+
+
+# Networks with options off their defaults: what an export must be able to carry.
+ODD_NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "builder": (
+        "builder",
+        {
+            "layers": "v1; conv channels=8 kernel=5 stride=2 padding=2; group-norm; silu; "
+            "conv channels=8 dilation=2 padding=2 groups=4; batch-norm; gelu; residual channels=16 stride=2; se; avg-pool; dropout; flatten; linear; relu"
+        },
+    ),
+    "no skip": ("resnet-small", {"skip": False, "activation": "leaky_relu"}),
+    "group norm": ("se-resnet-small", {"normalization": "group", "activation": "gelu"}),
+    "deep": ("cnn", {"depth": 3, "width": 16, "normalization": "batch", "activation": "silu"}),
+}
+
+
+def make_odd_network(kind: str) -> Any:
+    """One of :data:`ODD_NETWORKS` in eval mode, with running statistics as after a training."""
+    import torch
+
+    from cnn_demo.models.registry import create_model
+
+    name, options = ODD_NETWORKS[kind]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = create_model(name, **options)
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                assert module.running_mean is not None
+                assert module.running_var is not None
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.5, 2)
+    return model.eval().requires_grad_(False)

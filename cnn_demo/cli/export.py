@@ -1,15 +1,24 @@
-"""``python -m cnn_demo export``: take a network home in a format of the table."""
+"""``python -m cnn_demo export``: take a network home in formats of the table, with proof that it still agrees."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnn_demo.cli.networks import REFERENCE, add_step_option, load_network
 from cnn_demo.cli.output import CommandFailed, add_json_option, complain, give, say
-from cnn_demo.export.formats import FORMATS, ExportFailed, list_missing
+from cnn_demo.export.formats import FORMATS, Exported, ExportFailed, list_missing
+from cnn_demo.export.whole_file import write_whole
+from cnn_demo.settings.errors import fill
+from cnn_demo.settings.flags import add_flag
+from cnn_demo.settings.registry import Entry
+
+if TYPE_CHECKING:
+    from cnn_demo.export.receipt import Receipt
+    from cnn_demo.prediction.load import LoadedModel
 
 
 def add_parser(subparsers: Any) -> None:
@@ -20,41 +29,76 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("network", nargs="?", metavar="REF", help=f"{REFERENCE} (default: the model that ships)")
     add_step_option(parser)
-    parser.add_argument("--format", required=True, choices=FORMATS.names, help="one of %(choices)s")
     parser.add_argument(
-        "--out", type=Path, default=Path(), metavar="FOLDER", help="where the file goes (default: here)"
+        "--format", required=True, nargs="+", choices=FORMATS.names, metavar="FORMAT", help="one or more of them"
+    )
+    parser.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="where the files go (default: here)")
+    parser.add_argument(
+        "--receipt",
+        action="store_true",
+        help="also ask each of them about the whole test split and compare with PyTorch; kept beside them as JSON. "
+        "A format that does not hold what it should ends the command with status 1",
     )
     for entry in FORMATS:
         for option in entry.options:
-            parser.add_argument(
-                f"--{option.name}",
-                action=argparse.BooleanOptionalAction,
-                default=option.default,
-                help=f"{option.help} ({entry.name}; default: %(default)s)",
-            )
+            add_flag(parser, option, {entry.name: option.default})
     add_json_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export and say where the file is."""
-    entry = FORMATS.get(args.format)
-    if missing := list_missing(entry.name):
-        return complain(f"{entry.name} needs {', '.join(missing)}: pip install -r requirements.txt")
+    """Export, compare where it was asked for, and say where the files are."""
+    entries = [FORMATS.get(name) for name in dict.fromkeys(args.format)]
+    for entry in entries:
+        if missing := list_missing(entry.name):
+            return complain(f"{entry.name} needs {', '.join(missing)}: pip install -r requirements.txt")
+    from cnn_demo.datasets.download import DatasetUnavailable
+
     try:
         loaded = load_network(args.network, step=args.step)
         args.out.mkdir(parents=True, exist_ok=True)
-        options = {option.name: getattr(args, option.name) for option in entry.options}
-        made = entry.load()(loaded, args.out, options, _show_progress)
+        made = {entry.name: _export(entry, loaded, args) for entry in entries}
+        compared = {name: exported.path for name, exported in made.items() if FORMATS.get(name).facts.get("runs")}
+        receipt = _write_receipt(loaded, compared, args) if args.receipt and compared else None
     except CommandFailed as error:
         return complain(error, error.status)
-    except ExportFailed as error:
+    except (ExportFailed, DatasetUnavailable) as error:
         return complain(error)
-    size = made.path.stat().st_size
-    say(f"{made.path}: {size:,} bytes", args)
     if args.json:
-        give({"network": loaded.key, "format": entry.name, "path": str(made.path), "bytes": size, **made.facts})
-    return 0
+        files = {name: {"path": str(e.path), "bytes": e.path.stat().st_size, **e.facts} for name, e in made.items()}
+        found = json.loads(receipt.to_json()) if receipt else None
+        give({"network": loaded.key, "files": files, "receipt": found})
+    return int(receipt is not None and not all(row.holds for row in receipt.rows))
 
 
-def _show_progress(part: float) -> None:
-    print(f"\r{part:4.0%}", end="" if part < 1 else "\n", file=sys.stderr, flush=True)
+def _export(entry: Entry, loaded: LoadedModel, args: argparse.Namespace) -> Exported:
+    options = {option.name: getattr(args, option.name, option.default) for option in entry.options}
+    made: Exported = entry.load()(loaded, args.out, options, lambda part: _show_progress(entry.name, part))
+    say(f"{made.path}: {made.path.stat().st_size:,} bytes", args)
+    return made
+
+
+def _write_receipt(loaded: LoadedModel, files: dict[str, Path], args: argparse.Namespace) -> Receipt:
+    from cnn_demo.datasets.load import load_dataset
+    from cnn_demo.export.receipt import make_receipt
+
+    if loaded.photo is not None:
+        raise CommandFailed(f"{loaded.key} has no test split to be compared on: leave --receipt out")
+    test = load_dataset(loaded.spec.name).test
+    receipt = make_receipt(loaded, files, test, progress=lambda part: _show_progress("receipt", part))
+    path = args.out / f"{loaded.file_name}.receipt.json"
+    write_whole(path, receipt.to_json().encode())
+    say(f"{path}:", args)
+    for row in receipt.rows:
+        low, high = row.interval
+        say(
+            f"  {row.format:10} {row.accuracy:.2%} of {row.n:,} [{low:.2%}, {high:.2%}], as PyTorch"
+            f" {row.agreement:.2%}, largest difference {row.largest:.2g}, {row.latencies[0].median * 1000:.2f} ms at batch 1",
+            args,
+        )
+        for message, values in row.misses:
+            say(f"    DOES NOT HOLD: {fill(message, values)}", args)
+    return receipt
+
+
+def _show_progress(what: str, part: float) -> None:
+    print(f"\r{what} {part:4.0%}", end="" if part < 1 else "\n", file=sys.stderr, flush=True)

@@ -2,7 +2,8 @@
 
 To add one, write a builder ``(loaded, folder, options, progress) -> Exported`` and add an entry: ``loaded`` is the
 network, ``folder`` exists, ``options`` has a value for each option of the entry, and ``progress`` is told the part that
-is done, 0 to 1. What cannot be exported raises :class:`ExportFailed`.
+is done, 0 to 1. What cannot be exported raises :class:`ExportFailed`. A format with ``runs=True`` computes logits or
+holds weights that do: ``runners.py`` knows how, and the receipt compares it with PyTorch.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_demo.locales import N_
-from cnn_demo.settings.description import Flag, Setting
+from cnn_demo.settings.description import Choice, Flag, Setting, Text, Whole
 from cnn_demo.settings.registry import Registry
 
 Progress = Callable[[float], None]
@@ -55,6 +56,41 @@ DISTURBED = Setting(
     help=N_("Also measure, for the model card, how well it does on moved, turned and noisy test images."),
 )
 
+SCHEME = Setting(
+    "scheme",
+    "static",
+    Choice((("static", N_("Static")), ("dynamic", N_("Dynamic")))),
+    N_("Scheme"),
+    help=N_(
+        "Static: the ranges of the activations are found beforehand on training images. Dynamic: anew for every call, "
+        "which costs time and needs no images."
+    ),
+)
+METHOD = Setting(
+    "method",
+    "minmax",
+    Choice((("minmax", N_("Smallest and largest")), ("entropy", N_("Entropy")), ("percentile", N_("Percentile")))),
+    N_("Calibration"),
+    help=N_(
+        "How the range of an activation follows from the training images: from its smallest to its largest value, by "
+        "the least loss of information, or so that one value in a hundred thousand is cut off."
+    ),
+)
+IMAGES = Setting(
+    "images",
+    512,
+    Whole(16, 4096, step=64),
+    N_("Calibration images"),
+    help=N_("How many training images the ranges are found on; test images are never looked at."),
+)
+KEEP = Setting(
+    "keep",
+    "",
+    Text(r"[\w.,\s]{0,400}", N_("names of layers, separated by commas")),
+    N_("Layers kept in full precision"),
+    help=N_("Names of layers that stay as they are, separated by commas, such as conv1, fc2."),
+    metavar="LAYERS",
+)
 _ONNX = ("onnx", "onnxscript", "onnxruntime")
 
 FORMATS = Registry("format")
@@ -65,19 +101,50 @@ FORMATS.add(
     help=N_("One HTML file with the network, a pad and the answer. It works offline, on a phone too."),
 )
 FORMATS.add(
-    "onnx",
-    N_("ONNX"),
-    "cnn_demo.export.onnx_file:build_onnx",
-    help=N_("One file for any ONNX runtime: normalized images in, logits out. It is checked against PyTorch."),
-    needs=_ONNX,
-)
-FORMATS.add(
     "bundle",
     N_("Bundle"),
     "cnn_demo.export.bundle:build_bundle",
     help=N_("A zip that runs anywhere with onnxruntime: model, preparation, a script, a model card and a receipt."),
     options=(DISTURBED,),
     needs=_ONNX,
+)
+FORMATS.add(
+    "weights",
+    N_("Weights"),
+    "cnn_demo.export.weight_files:build_weights",
+    help=N_("All weights by name, as safetensors: no pickle, safe to open."),
+    runs=True,
+)
+FORMATS.add(
+    "state_dict",
+    N_("PyTorch state_dict"),
+    "cnn_demo.export.weight_files:build_state_dict",
+    help=N_("The weights in PyTorch's own file: your own class with the same layers loads it."),
+    runs=True,
+)
+FORMATS.add(
+    "pt2",
+    N_("torch.export program"),
+    "cnn_demo.export.weight_files:build_program",
+    help=N_("Network and weights in one file that PyTorch runs without our code."),
+    runs=True,
+)
+FORMATS.add(
+    "onnx",
+    N_("ONNX"),
+    "cnn_demo.export.onnx_file:build_onnx",
+    help=N_("One file for any ONNX runtime: normalized images in, logits out. It is checked against PyTorch."),
+    needs=_ONNX,
+    runs=True,
+)
+FORMATS.add(
+    "int8",
+    N_("ONNX with 8 bits"),
+    "cnn_demo.export.int8:build_int8",
+    help=N_("Weights and activations as whole numbers of 8 bits: a quarter of the size, and faster."),
+    options=(SCHEME, METHOD, IMAGES, KEEP),
+    needs=_ONNX,
+    runs=True,
 )
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-from collections.abc import Mapping
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from cnn_demo import __version__
 from cnn_demo.export.asking import check_answers
 from cnn_demo.export.formats import Exported, ExportFailed, Progress
+from cnn_demo.export.metadata import describe_network
 from cnn_demo.export.reference_answers import make_reference_answers
 from cnn_demo.export.runtime import open_session
+from cnn_demo.export.whole_file import write_whole
 from cnn_demo.locales import N_
 from cnn_demo.prediction.load import LoadedModel
 
@@ -23,12 +30,12 @@ INPUT, OUTPUT = "images", "logits"
 def export_onnx(loaded: LoadedModel, path: Path) -> None:
     """Write a network with torch.onnx (the dynamo exporter), its batch of any size, and check the file.
 
-    The input ``images`` is ``(N, C, H, W)`` float32, normalized; the output ``logits`` ``(N, classes)`` float32. What
-    one needs to use it is in the metadata: classes, mean, std, data set, network, step, versions.
+    The input ``images`` is ``(N, C, H, W)`` float32, normalized; the output ``logits`` is ``(N, classes)`` float32.
+    What one needs to use it is in the metadata, see :func:`cnn_demo.export.metadata.describe_network`.
 
     Args:
         loaded: the network; it is not changed.
-        path: the file.
+        path: the file, in a folder that exists; what is there is replaced when the new one is whole.
 
     Raises:
         ExportFailed: the network has an operator that ONNX cannot express.
@@ -36,36 +43,77 @@ def export_onnx(loaded: LoadedModel, path: Path) -> None:
     """
     import onnx
 
-    spec = loaded.spec
-    example = torch.zeros(2, spec.channels, spec.size, spec.size)
-    try:
-        program = torch.onnx.export(
-            loaded.model,
-            (example,),
-            dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            verbose=False,
-        )
-    except RuntimeError as error:
-        message = N_("{network} cannot be written as ONNX: {reason}")
-        raise ExportFailed(message, network=loaded.key, reason=str(error)) from error
-    assert program is not None
-    model = program.model_proto
-    found = {
-        "classes": json.dumps(spec.classes, ensure_ascii=False),
-        "mean": json.dumps(spec.mean),
-        "std": json.dumps(spec.std),
-        "dataset": spec.name,
-        "network": loaded.key,
-        "step": str(loaded.step),
-        "cnn_demo": __version__,
-        "torch": torch.__version__,
-    }
-    onnx.helper.set_model_props(model, found)
+    model = build_proto(choose_classifier(loaded.model), (loaded.spec.channels, loaded.spec.size, loaded.spec.size))
+    onnx.helper.set_model_props(model, {name: _as_text(value) for name, value in describe_network(loaded).items()})
     onnx.checker.check_model(model, full_check=True)
-    path.write_bytes(model.SerializeToString())
+    write_whole(path, model.SerializeToString())
+
+
+def choose_classifier(model: nn.Module) -> nn.Module:
+    """The part of a network that turns images into logits; of a CLIP with its captions embedded once for all."""
+    as_classifier = getattr(model, "as_classifier", None)
+    found: nn.Module = as_classifier() if as_classifier else model
+    return found
+
+
+def build_proto(model: nn.Module, shape: tuple[int, int, int]) -> Any:
+    """The ``onnx.ModelProto`` of a model in eval mode that takes images ``(N, C, H, W)``.
+
+    Args:
+        model: on the CPU.
+        shape: ``(C, H, W)``.
+
+    Raises:
+        ExportFailed: an operator has no counterpart; the error names it.
+    """
+    example = torch.zeros(2, *shape)
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                model,
+                (example,),
+                dynamo=True,
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                verbose=False,
+            )
+    except RuntimeError as error:
+        raise ExportFailed(
+            N_("The network cannot be written as ONNX because of {operator}."), operator=_find_culprit(error)
+        ) from error
+    assert program is not None
+    return program.model_proto
+
+
+def _find_culprit(error: BaseException) -> str:
+    """The operator that an error of the exporter is about, or its first line."""
+    text, cause = str(error), error.__cause__
+    while cause is not None:
+        text, cause = f"{cause}\n{text}", cause.__cause__
+    operator = re.search(r"aten(?:::|\.)(\w+)", text)
+    return f"aten.{operator[1]}" if operator else text.strip().splitlines()[0][:200]
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's progress and notes are not for people who look for an answer."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
 
 
 def build_onnx(loaded: LoadedModel, folder: Path, options: Mapping[str, Any], progress: Progress) -> Exported:

@@ -94,6 +94,21 @@ def tokenize(captions: Sequence[str]) -> Tensor:
     return torch.tensor([[byte + 1 for byte in row] + [0] * (longest - len(row)) for row in encoded])
 
 
+class CaptionClassifier(nn.Module):
+    """An image encoder before fixed embeddings of classes ``(K, D)``, scaled: images to logits ``(N, K)``."""
+
+    embeddings: Tensor
+
+    def __init__(self, image: ImageEncoder, embeddings: Tensor) -> None:
+        super().__init__()
+        self.image = image
+        self.register_buffer("embeddings", embeddings)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images ``(N, C, H, W)`` to logits ``(N, K)``: scaled cosines."""
+        return F.linear(F.normalize(self.image(images), dim=1), self.embeddings)
+
+
 class ClipSmall(nn.Module):
     """Images and captions in one space, compared by the cosine of their embeddings.
 
@@ -162,6 +177,11 @@ class ClipSmall(nn.Module):
     def embed_classes(self) -> Tensor:
         """The mean embedding of the captions of each class, ``(K, D)``, of length 1."""
         return F.normalize(self.embed_tokens(self.tokens).mean(dim=1), dim=1)  # (K, W, D) -> (K, D)
+
+    @torch.no_grad()
+    def as_classifier(self) -> nn.Module:
+        """What evaluation computes, with the captions embedded once for all: for a network that is taken away."""
+        return CaptionClassifier(self.image, self.scale * self.embed_classes())
 
     def forward(self, images: Tensor) -> Tensor | Similarities:
         """Images ``(N, C, H, W)`` to logits ``(N, K)``; in training to :class:`Similarities`."""

@@ -24,7 +24,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("settings")
     for setting, owners in list_every_setting():
-        _add_flag(group, setting, owners)
+        add_flag(group, setting, owners)
 
 
 def read_flags(args: argparse.Namespace) -> TrainConfig:
@@ -55,7 +55,14 @@ def write_flags(config: TrainConfig) -> list[str]:
     return flags
 
 
-def _add_flag(group: Any, setting: Setting, owners: Mapping[str, Any]) -> None:
+def add_flag(group: Any, setting: Setting, owners: Mapping[str, Any]) -> None:
+    """Add the flag of one setting; where it is not given, the namespace has no attribute for it.
+
+    Args:
+        group: a parser or a group of one.
+        setting: what the flag says.
+        owners: the default for each choice that has this option, by name; empty for a setting of its own.
+    """
     help_text = setting.help
     if isinstance(setting.kind, Choice):
         help_text += " One of: " + ", ".join(setting.kind.names) + "."

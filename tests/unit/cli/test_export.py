@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
 from cnn_demo.cli import main
+from cnn_demo.export import receipt
 
 
 def test_an_html_file_is_made_where_it_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "new" / "folder"
     assert main(["export", "untrained:cnn-tiny", "--format", "html", "--out", str(folder), "--json"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert Path(told["path"]) == folder / "untrained-cnn-tiny.html"
-    assert told["bytes"] == Path(told["path"]).stat().st_size
-    assert (told["network"], told["format"]) == ("untrained:cnn-tiny", "html")
+    file = told["files"]["html"]
+    assert Path(file["path"]) == folder / "untrained-cnn-tiny.html"
+    assert file["bytes"] == Path(file["path"]).stat().st_size
+    assert (told["network"], told["receipt"]) == ("untrained:cnn-tiny", None)
 
 
 def test_what_was_bundled_can_be_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,3 +38,33 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path, capsys: pytest.CaptureF
         main(["export", "--format", "floppy"])
     assert ended.value.code == 2
     assert [path.name for path in tmp_path.iterdir() if path.suffix] == []
+
+
+def test_the_receipt_compares_every_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ["--format", "onnx", "int8", "weights", "--images", "32", "--method", "percentile", "--keep", "fc"]
+    assert main(["export", "untrained:cnn-tiny", *flags, "--out", str(tmp_path), "--receipt", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    rows = {row["format"]: row for row in told["receipt"]["rows"]}
+    assert list(rows) == ["pytorch", "onnx", "int8", "weights"]
+    assert all(row["n"] == 2000 for row in rows.values())
+    assert rows["weights"]["largest"] == 0
+    assert 0 < rows["onnx"]["largest"] < 1e-4
+    assert json.loads((tmp_path / "untrained-cnn-tiny.receipt.json").read_text()) == told["receipt"]
+
+    real = receipt.LIMITS["int8"]
+    monkeypatch.setitem(receipt.LIMITS, "int8", dataclasses.replace(real, agreement=1.01))
+    flags = ["--format", "int8", "--images", "32", "--out", str(tmp_path), "--receipt"]
+    assert main(["export", "untrained:cnn-tiny", *flags]) == 1
+    assert "DOES NOT HOLD: It gives PyTorch's answer for" in capsys.readouterr().out
+
+
+def test_a_wrong_option_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["export", "--format", "int8", "--images", "3"])
+    assert "a whole number from 16 to 4096" in capsys.readouterr().err
+    flags = ["--format", "int8", "--images", "16", "--keep", "conv9", "--out", str(tmp_path)]
+    assert main(["export", "untrained:cnn-tiny", *flags]) == 1
+    assert "No layer is called conv9; there are: conv1" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

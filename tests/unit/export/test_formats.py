@@ -30,7 +30,7 @@ def test_a_builder_makes_one_file_and_tells_how_far_it_is(name: str, store: Stor
     assert told[-1] == 1
 
 
-@pytest.mark.parametrize("name", FORMATS.names)
+@pytest.mark.parametrize("name", ["int8", "html", "bundle"])
 def test_a_network_for_photographs_is_refused(name: str, store: Store, tmp_path: Path) -> None:
     loaded = load_model(ModelRef.parse("imagenet:random"), store)
     entry = FORMATS.get(name)

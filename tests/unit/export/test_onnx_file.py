@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnn_demo.export.onnx_file import ExportFailed, export_onnx
-from cnn_demo.export.runtime import open_session
+from cnn_demo.export.onnx_file import ExportFailed, build_proto, export_onnx
+from cnn_demo.export.runtime import Session, open_session
 from cnn_demo.models.registry import MODELS
 from cnn_demo.prediction.load import load_model
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.reference import ModelRef
-from tests.made_networks import as_loaded
+from tests.made_networks import ODD_NETWORKS, as_loaded, make_odd_network
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in MODELS])
@@ -42,7 +42,8 @@ def test_the_file_is_one_and_says_what_it_is(tmp_path: Path) -> None:
     found = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(found["classes"]) == list(loaded.spec.classes)
     assert json.loads(found["mean"]) == list(loaded.spec.mean)
-    assert (found["network"], found["torch"]) == ("untrained:cnn-tiny", torch.__version__)
+    assert found["network"] == "untrained:cnn-tiny"
+    assert json.loads(found["versions"])["torch"] == torch.__version__
     assert [value.name for value in model.graph.input] == ["images"]
     assert [value.name for value in model.graph.output] == ["logits"]
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param  # any number of images
@@ -59,3 +60,45 @@ class Undecided(nn.Module):
 def test_a_network_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(ExportFailed, match="cannot be written as ONNX"):
         export_onnx(as_loaded(Undecided().eval()), tmp_path / "network.onnx")
+
+
+@pytest.mark.parametrize("kind", list(ODD_NETWORKS))
+def test_options_off_their_defaults(kind: str) -> None:
+    model = make_odd_network(kind)
+    images = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    found = Session(build_proto(model, (1, 28, 28)).SerializeToString(), threads=1).compute_logits(images.numpy())
+    with torch.no_grad():
+        np.testing.assert_allclose(found, model(images).numpy(), atol=2e-5)
+
+
+def test_the_shipped_network_brings_its_test_result_and_its_calibration(tmp_path: Path) -> None:
+    export_onnx(load_model(ModelRef("shipped"), Store()), tmp_path / "a.onnx")
+    found = {entry.key: entry.value for entry in onnx.load(tmp_path / "a.onnx").metadata_props}
+    assert json.loads(found["test"])["n"] == 10_000
+    assert float(found["temperature"]) > 0
+
+
+class Decomposed(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.linalg.svd(images.flatten(1))[1]
+
+
+def test_an_operator_that_onnx_does_not_know_is_named() -> None:
+    with pytest.raises(ExportFailed, match=r"because of aten\.\w*svd"):
+        build_proto(Decomposed().eval(), (1, 28, 28))
+
+
+def test_a_failed_export_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.onnx"
+    path.write_bytes(b"before")
+
+    def run_full(self: Path, data: bytes) -> int:
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", run_full)
+    with pytest.raises(OSError, match="No space left"):
+        export_onnx(load_model(ModelRef("untrained", "cnn-tiny"), Store()), path)
+    monkeypatch.undo()
+    assert path.read_bytes() == b"before"
+    assert [p.name for p in tmp_path.iterdir() if p.suffix] == ["a.onnx"]

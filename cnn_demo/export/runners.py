@@ -1,0 +1,64 @@
+"""Running a network in whatever format it was exported to: normalized images in, logits out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import nn
+
+from cnn_demo.export.formats import ExportFailed
+from cnn_demo.export.runtime import open_session
+from cnn_demo.locales import N_
+from cnn_demo.prediction.load import LoadedModel
+
+# Normalized images ``(N, C, H, W)`` float32 to logits ``(N, classes)`` float32.
+Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+def open_runner(format: str, path: Path | None, loaded: LoadedModel, threads: int) -> Runner:
+    """What computes the logits of an exported file.
+
+    Args:
+        format: ``pytorch`` for the network itself, or a format that computes or holds weights.
+        path: the file; None for the network itself.
+        loaded: the network that was exported; formats that hold weights only are put into a copy of it.
+        threads: for onnxruntime; PyTorch's own number is left as it is.
+
+    Raises:
+        ExportFailed: the file cannot be run.
+    """
+    try:
+        if path is None:
+            return _run_module(loaded.model)
+        if format in ("onnx", "int8"):
+            return open_session(path, threads).compute_logits
+        if format == "pt2":
+            program: nn.Module = torch.export.load(path).module()
+            return _run_module(program)
+        if format in ("weights", "state_dict"):
+            model = copy.deepcopy(loaded.model)
+            for parameter in model.parameters():
+                nn.init.zeros_(parameter)  # what the file does not bring would show
+            model.load_state_dict(load_file(path) if format == "weights" else torch.load(path, weights_only=True))
+            return _run_module(model)
+    except Exception as error:  # each library raises its own when it is given no model
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ExportFailed(
+            N_("{file} cannot be run: {reason}"), file=path.name if path else "", reason=reason
+        ) from error
+    raise ExportFailed(N_("Files of the format {format} cannot be run here."), format=format)
+
+
+def _run_module(model: nn.Module) -> Runner:
+    @torch.no_grad()
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        logits: NDArray[np.float32] = model(torch.from_numpy(images)).numpy()
+        return logits
+
+    return run
