@@ -73,7 +73,8 @@ ODD_NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
         "builder",
         {
             "layers": "v1; conv channels=8 kernel=5 stride=2 padding=2; group-norm; silu; "
-            "conv channels=8 dilation=2 padding=2 groups=4; batch-norm; gelu; residual channels=16 stride=2; se; avg-pool; dropout; flatten; linear; relu"
+            "conv channels=8 dilation=2 padding=2 groups=4; batch-norm; gelu; "
+            "residual channels=16 stride=2; se; avg-pool; dropout; flatten; linear; relu"
         },
     ),
     "no skip": ("resnet-small", {"skip": False, "activation": "leaky_relu"}),

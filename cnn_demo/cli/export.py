@@ -92,7 +92,8 @@ def _write_receipt(loaded: LoadedModel, files: dict[str, Path], args: argparse.N
         low, high = row.interval
         say(
             f"  {row.format:10} {row.accuracy:.2%} of {row.n:,} [{low:.2%}, {high:.2%}], as PyTorch"
-            f" {row.agreement:.2%}, largest difference {row.largest:.2g}, {row.latencies[0].median * 1000:.2f} ms at batch 1",
+            f" {row.agreement:.2%}, largest difference {row.largest:.2g},"
+            f" {row.latencies[0].median * 1000:.2f} ms at batch 1",
             args,
         )
         for message, values in row.misses:

@@ -49,13 +49,16 @@ METHODS = {
     "entropy": CalibrationMethod.Entropy,
     "percentile": CalibrationMethod.Percentile,
 }
+# What is computed with whole numbers; everything else (softmax, norms over tokens, GELU) stays in full precision.
+QUANTIZED = ("Conv", "Gemm", "MatMul")
+_CARRIED = ("Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "Add")
 _BATCH, _SEED = 32, 8
 _LAYER_IMAGES = 32  # on which the error of each layer is measured
 
 
 @dataclass(frozen=True, slots=True)
 class LayerError:
-    """What quantization does to the output of one layer.
+    """What quantization does to the output of one layer, its ReLU included.
 
     Attributes:
         layer: the path of the module, such as ``conv1``.
@@ -120,7 +123,7 @@ def build_int8(
         keep = [name.strip() for name in options["keep"].split(",") if name.strip()]
         excluded = [node for node, layer, _operator in layers if layer in keep]
         if unknown := [name for name in keep if name not in {layer for _node, layer, _operator in layers}]:
-            known = ", ".join(dict.fromkeys(layer for _node, layer, _operator in layers))
+            known = ", ".join(dict.fromkeys(layer for _node, layer, operator in layers if operator in QUANTIZED))
             raise ExportFailed(
                 N_("No layer is called {names}; there are: {known}"), names=", ".join(unknown), known=known
             )
@@ -141,6 +144,7 @@ def build_int8(
                     per_channel=True,
                     activation_type=QuantType.QInt8,
                     weight_type=QuantType.QInt8,
+                    op_types_to_quantize=[*QUANTIZED, *_CARRIED],
                     nodes_to_exclude=excluded,
                     calibrate_method=METHODS[options["method"]],
                 )
@@ -162,11 +166,16 @@ def list_layers(path: Path) -> list[tuple[str, str, str]]:
     """The nodes of an ONNX file of ours in the order of execution: their name, the module they are of, the operator."""
     import onnx
 
+    graph = onnx.load(path).graph
+    weights = {tensor.name for tensor in graph.initializer}
     found = []
-    for node in onnx.load(path).graph.node:
+    for node in graph.node:
         scopes = next((p.value for p in node.metadata_props if p.key == "pkg.torch.onnx.name_scopes"), None)
         names = ast.literal_eval(scopes) if scopes else [""]
-        found.append((node.name, names[-2] if len(names) > 1 and names[-2] else names[-1], node.op_type))
+        module = names[-2] if len(names) > 1 and names[-2] else names[-1]
+        # A convolution that took in the norm behind it counts as the norm there; its weight knows better.
+        weight = next((name for name in node.input if name in weights and name.endswith(".weight")), None)
+        found.append((node.name, weight.removesuffix(".weight") if weight else module, node.op_type))
     return found
 
 
@@ -187,11 +196,17 @@ def measure_layers(float_path: Path, int8_path: Path, images: torch.Tensor) -> l
             modify_model_output_intermediate_tensors(str(path), open_path)
             seen.append(collect_activations(open_path, ImageReader(images)))
         errors = compute_activation_error(create_activation_matching(seen[0], seen[1]))
-    about = {node.name: node.output[0] for node in onnx.load(float_path).graph.node}
+    graph = onnx.load(float_path).graph
+    outputs = {node.name: node.output[0] for node in graph.node}
+    behind = {node.input[0]: node.output[0] for node in graph.node if node.op_type == "Relu"}
     found = []
     for node, layer, operator in list_layers(float_path):
-        decibels = errors.get(about[node], {}).get("xmodel_err")
-        if decibels is not None and operator not in ("Reshape", "Transpose") and math.isfinite(decibels):
+        if operator not in QUANTIZED:
+            continue
+        # onnxruntime computes a layer and the ReLU behind it in one go: there is one result for both.
+        names = (outputs[node], behind.get(outputs[node], ""))
+        decibels = next((errors[name]["xmodel_err"] for name in names if "xmodel_err" in errors.get(name, {})), None)
+        if decibels is not None and math.isfinite(decibels):
             found.append(LayerError(layer, operator, float(decibels)))
     return found
 

@@ -37,8 +37,8 @@ class QuantizedTensor:
 class Rounding:
     """One number on its way through 8 bits.
 
-    ``quotient = value / scale``, ``quantized = clip(round(quotient) + zero_point)``, ``back = (quantized - zero_point) *
-    scale``.
+    ``quotient = value / scale``, ``quantized = clip(round(quotient) + zero_point)``,
+    ``back = (quantized - zero_point) * scale``.
 
     Attributes:
         clipped: whether the number lay outside what 8 bits reach.
