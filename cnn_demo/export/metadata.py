@@ -14,7 +14,7 @@ from cnn_demo.prediction.load import LoadedModel
 def describe_network(loaded: LoadedModel) -> dict[str, Any]:
     """Classes, normalization, data set, test result, calibration and versions, as plain data.
 
-    ``mean`` and ``std`` are for pixels from 0 to 1: the network takes ``(pixel / 255 - mean) / std``. ``test`` is the
+    ``mean`` and ``std`` are for pixels from 0 to 1: subtract the mean and divide by std. ``test`` is the
     accuracy (0 to 1) on ``n`` test images that was measured when the checkpoint was made; it is left out where nothing
     was. ``temperature`` and ``threshold`` belong to the verdict of the Draw page; they are left out where nothing was
     calibrated.
