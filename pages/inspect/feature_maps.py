@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui.maps import attention, channel, networks, pictures, scenes, switches
+from cnn_demo.ui.maps import attention, channel, networks, overview, pictures, scenes, switches
 from cnn_demo.ui.shared import layout
 from cnn_demo.ui.shared.i18n import _
 
@@ -32,6 +32,8 @@ def explore() -> None:
     if network is None or image is None:
         return
     image = pictures.show_motion(image)
+    overview.show_overview(network, image)
+    layout.section(_("Layer by layer"))
     scenes.show_scene(network, image, channel.load_known_statistics(network))
     attention.show_attention(network, image)
     layout.section(_("What a channel has learnt"))

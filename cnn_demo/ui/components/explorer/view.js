@@ -22,6 +22,16 @@ class Explorer {
         this.stack));
     this.observer = new ResizeObserver(() => this.relayout());
     this.observer.observe(this.stack);
+    document.addEventListener(CHOOSE_EVENT, (event) => { if (root.isConnected && this.width) this.choose(event.detail); });
+  }
+
+  // Pin a unit that was chosen elsewhere on the page; where its layer is not shown, the unit behind it in the next one.
+  choose({ layer: name, channel, y, x }) {
+    const layer = this.scene.byName.get(this.stages.has(name) ? name : this.target(name));
+    if (!layer) return;
+    const [count, height, width] = extent(layer);
+    this.pin({ layer, channel: Math.min(channel, count - 1), y: Math.min(y, height - 1), x: Math.min(x, width - 1) });
+    this.scrollTo(layer.name, true);
   }
 
   load(bytes) {

@@ -1,0 +1,50 @@
+// What arrives from the server: a length, JSON, and the numbers that the JSON points into (cnn_demo/inspect/overview.py).
+
+function readMessage(bytes) {
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+  const found = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  const body = bytes.slice(4 + length).buffer; // a copy that starts at 0, so that float32 arrays are aligned
+  const array = ([offset, count, kind]) => (kind === "u1" ? new Uint8Array(body, offset, count) : new Float32Array(body, offset, count));
+  found.colors = {};
+  for (const name of ["sequential", "diverging"]) {
+    const table = array(found.tables[name]);
+    found.colors[name] = Uint32Array.from({ length: 256 }, (_, i) =>
+      (255 << 24) | (table[3 * i + 2] << 16) | (table[3 * i + 1] << 8) | table[3 * i]); // ABGR in memory is RGBA
+  }
+  for (const column of found.columns) {
+    column.bytes = array(column.maps);
+    for (const feed of column.feeds)
+      for (const name of ["parts", "rest", "size"]) if (feed[name]) feed[name] = array(feed[name]);
+  }
+  return found;
+}
+
+// What feeds the map at a place of a column, for this image: lines to maps in sight, and what else there is.
+// Each line: { column, at, part }; part is null where there is no sum to take apart.
+function findFeeds(message, number, place) {
+  const column = message.columns[number];
+  const lines = [], others = [];
+  for (const feed of column.feeds) {
+    const source = feed.source === null ? null : message.columns[feed.source];
+    if (feed.kind === "same" && source) {
+      const at = source.channels.indexOf(column.channels[place]);
+      if (at >= 0) lines.push({ column: feed.source, at, part: null, same: true });
+      else others.push({ kind: "hidden", column: feed.source });
+    } else if (feed.kind === "mixed" && source) {
+      source.channels.forEach((_, at) => lines.push({ column: feed.source, at, part: null }));
+      others.push({ kind: "mixed", column: feed.source });
+    } else if (feed.kind === "sum") {
+      const count = source.channels.length;
+      for (let at = 0; at < count; at++) {
+        const part = feed.parts[place * count + at];
+        if (part) lines.push({ column: feed.source, at, part });
+      }
+      const rest = source.shape[0] - count;
+      if (rest > 0) others.push({ kind: "rest", column: feed.source, n: rest, part: feed.rest[place] });
+      others.push({ kind: "top", column: feed.source, top: feed.top[place] });
+    } else if (feed.kind === "inside") {
+      others.push({ kind: "inside", part: feed.rest[place] });
+    }
+  }
+  return { lines, others };
+}

@@ -1,0 +1,136 @@
+"""The whole network on one screen: hovering, choosing, running the image through, a phone, pictures to keep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+READY = "/feature_maps?net=shipped"
+COUNT_MESSAGES = """() => {
+  const send = WebSocket.prototype.send;
+  window.sent = 0;
+  WebSocket.prototype.send = function (...all) { window.sent += 1; return send.apply(this, all); };
+}"""
+
+
+def open_network(visit: Visit, path: str = READY, **options: object) -> Page:
+    page = visit(path, **{"viewport": {"width": 1440, "height": 900}, **options})
+    page.locator(".net .map").first.wait_for()
+    return page
+
+
+def test_a_map_lights_what_feeds_it_without_a_message(visit: Visit) -> None:
+    page = open_network(visit)
+    page.locator(".stack .layer").first.wait_for()
+    page.evaluate(COUNT_MESSAGES)
+    conv2 = page.locator(".net .column[data-column='conv2'] .map")
+    for place in (0, 1, 2):
+        conv2.nth(place).hover()
+        expect(conv2.nth(place)).to_have_class("map here")
+        lines = page.locator(".net .columns > svg path")
+        assert lines.count() > 3
+        parts = [float(text) for text in lines.evaluate_all("all => all.map((line) => line.dataset.part)")]
+        widths, colors = (
+            lines.evaluate_all(f"all => all.map((line) => line.getAttribute('{name}'))")
+            for name in ("stroke-width", "stroke")
+        )
+        strongest = max(range(len(parts)), key=lambda i: abs(parts[i]))
+        assert float(widths[strongest]) == max(map(float, widths))
+        assert all((color == "#dc2626") == (part < 0) for color, part in zip(colors, parts, strict=True))
+    # A pooling carries one channel on: one line, from the channel of the same number.
+    pooled = page.locator(".net .column[data-column='pool1'] .map").nth(1)
+    pooled.hover()
+    channel = pooled.get_attribute("data-channel")
+    fed = page.locator(".net .map.feeds")
+    assert [fed.nth(i).get_attribute("data-channel") for i in range(fed.count())] == [channel]
+    assert page.evaluate("window.sent") == 0
+
+
+def test_a_click_opens_the_arithmetic_of_that_unit(visit: Visit) -> None:
+    page = open_network(visit)
+    page.locator(".stack .layer").first.wait_for()
+    chosen = page.locator(".net .column[data-column='conv2'] .map").nth(2)
+    channel = chosen.get_attribute("data-channel")
+    box = chosen.bounding_box()
+    assert box is not None
+    chosen.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    expect(page.locator(".sums .title")).to_contain_text(f"conv2, channel {channel}, unit (7, 7)")
+    expect(page).to_have_url(re.compile(f"unit=conv2(,|%2C){channel}(,|%2C)7(,|%2C)7"))
+
+
+def test_by_keyboard(visit: Visit) -> None:
+    page = open_network(visit)
+    first = page.locator(".net .column[data-column='input'] .map")
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    second = page.locator(".net .column[data-column='conv1'] .map").nth(1)
+    expect(second).to_be_focused()
+    expect(second).to_have_class("map here")
+    page.keyboard.press("Enter")
+    channel = second.get_attribute("data-channel")
+    expect(page.locator(".sums .title")).to_contain_text(f"conv1, channel {channel}, unit (")
+    page.keyboard.press("Escape")
+    expect(second).to_have_class("map")
+
+
+def test_the_image_runs_through_only_when_it_is_asked_to(visit: Visit) -> None:
+    page = open_network(visit)
+    ahead = page.locator(".net .column.ahead")
+    assert ahead.count() == 0
+    play = page.locator(".net [data-do=play]")
+    play.click()
+    expect(page.locator(".net .column.now")).to_have_attribute("data-column", "conv1")
+    play.click()  # it stops where it is
+    expect(play).to_have_attribute("aria-pressed", "false")
+    page.locator(".net [data-do=back]").click()
+    page.locator(".net [data-do=back]").click()
+    expect(page.locator(".net .at")).to_contain_text("1 of")
+    for _ in range(12):
+        page.locator(".net [data-do=next]").click()
+    expect(ahead).to_have_count(0)
+
+
+def test_pictures_are_whole(visit: Visit) -> None:
+    page = open_network(visit)
+    with page.expect_download() as svg:
+        page.locator(".net [data-do=svg]").click()
+    text = svg.value.path().read_text("utf-8")
+    assert svg.value.suggested_filename == "network-shipped.svg"
+    assert text.count("<image") == page.locator(".net .map").count()
+    assert ">conv2<" in text
+    with page.expect_download() as png:
+        page.locator(".net [data-do=png]").click()
+    assert png.value.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_on_a_phone_a_map_is_enlarged_first(visit: Visit) -> None:
+    page = open_network(visit, viewport={"width": 390, "height": 844}, has_touch=True)
+    page.locator(".stack .layer").first.wait_for()
+    chosen = page.locator(".net .column[data-column='conv1'] .map").nth(1)
+    channel = chosen.get_attribute("data-channel")
+    chosen.tap()
+    big = page.locator(".net .tell .big canvas")
+    box = big.bounding_box()
+    assert box is not None
+    assert box["width"] > 150  # a unit is large enough for a finger
+    assert page.locator(".sums .title").count() == 0
+    page.touchscreen.tap(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    expect(page.locator(".sums .title")).to_contain_text(f"conv1, channel {channel}, unit (14, 14)")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_block_is_unfolded_and_the_link_says_so(visit: Visit) -> None:
+    page = open_network(visit, "/feature_maps?net=untrained:resnet18")
+    folded = page.locator(".net .column").count()
+    page.locator(".net .fold").first.click()
+    expect(page.locator(".net [data-do=fold]")).to_be_visible()
+    assert page.locator(".net .column").count() > folded
+    assert "block=layer1.0" in page.url
+    page.locator(".net [data-do=fold]").click()
+    expect(page.locator(".net .column")).to_have_count(folded)
