@@ -120,7 +120,7 @@ def test_on_a_phone_a_map_is_enlarged_first(visit: Visit) -> None:
     assert box is not None
     assert box["width"] > 150  # a unit is large enough for a finger
     assert page.locator(".sums .title").count() == 0
-    page.touchscreen.tap(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    page.touchscreen.tap(box["x"] + box["width"] * 0.52, box["y"] + box["height"] * 0.52)
     expect(page.locator(".sums .title")).to_contain_text(f"conv1, channel {channel}, unit (14, 14)")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
