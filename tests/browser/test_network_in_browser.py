@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
-READY = "/feature_maps?net=shipped"
+READY = "/feature_maps?net=untrained:cnn"
 COUNT_MESSAGES = """() => {
   const send = WebSocket.prototype.send;
   window.sent = 0;
@@ -101,7 +101,7 @@ def test_pictures_are_whole(visit: Visit) -> None:
     with page.expect_download() as svg:
         page.locator(".net [data-do=svg]").click()
     text = svg.value.path().read_text("utf-8")
-    assert svg.value.suggested_filename == "network-shipped.svg"
+    assert svg.value.suggested_filename == "network-untrained-cnn.svg"
     assert text.count("<image") == page.locator(".net .map").count()
     assert ">conv2<" in text
     with page.expect_download() as png:
