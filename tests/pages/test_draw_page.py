@@ -402,3 +402,13 @@ def test_without_a_network_one_can_still_draw(open_page: Visit, monkeypatch: pyt
     app = draw(open_page(DRAW), digit(2))
     assert "no trained network" in app.info[0].value
     assert np.array_equal(app.session_state[last_drawing.LAST], digit(2))
+
+
+def test_a_link_says_where_the_picture_comes_from_whatever_was_chosen_before(open_page: Visit) -> None:
+    app = open_draw(open_page, **{"from": "sample"})
+    app.query_params["from"] = "draw"
+    app.run()
+    assert app.session_state["draw:source"] == "draw"
+    app.query_params["from"] = "nonsense"
+    app.run()
+    assert app.session_state["draw:source"] == "draw"

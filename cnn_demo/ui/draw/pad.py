@@ -14,10 +14,11 @@ from cnn_demo.ui.draw import upload
 from cnn_demo.ui.draw.picture import Picture, make_picture, show_picture
 from cnn_demo.ui.shared import state
 from cnn_demo.ui.shared.i18n import _
-from cnn_demo.ui.shared.last_drawing import LAST, SOURCE
+from cnn_demo.ui.shared.last_drawing import LAST
 from cnn_demo.ui.shared.samples import choose_sample
 
 PAD = "draw:pad"
+_SOURCE = "draw:source"
 
 SOURCES: dict[str, str] = {"draw": N_("Draw"), "sample": N_("Sample"), "upload": N_("Upload")}
 
@@ -29,7 +30,7 @@ def choose_picture(spec: DatasetSpec | None) -> Iterator[Picture]:
     Args:
         spec: the data set of the first network, for samples; None while no network is chosen.
     """
-    source = state.choose_view("from", _("Picture"), SOURCES, key=SOURCE)
+    source = state.choose_view("from", _("Picture"), SOURCES, key=_SOURCE)
     if source == "draw":
         with live_pad(PAD) as image:
             st.session_state[LAST] = image

@@ -79,8 +79,10 @@ def choose_view(name: str, label: str, titles: Mapping[str, str], *, key: str) -
     """
     words = {choice: _(title) for choice, title in titles.items()}
     wanted = get(name)
-    if st.session_state.get(key) not in words:
-        st.session_state[key] = wanted if wanted in words else next(iter(words))
+    if wanted in words:  # a click has been put there before; another one comes with a link
+        st.session_state[key] = wanted
+    elif st.session_state.get(key) not in words:
+        st.session_state[key] = next(iter(words))
     st.segmented_control(
         label,
         list(words),

@@ -21,7 +21,7 @@ from cnn_demo.ui.components.pad import SIDE, announce_picture, live_pad
 from cnn_demo.ui.components.strip import Look, show_strip
 from cnn_demo.ui.shared import i18n, state, torch_loading
 from cnn_demo.ui.shared.i18n import _
-from cnn_demo.ui.shared.last_drawing import LAST, SOURCE
+from cnn_demo.ui.shared.last_drawing import LAST
 from cnn_demo.ui.shared.run_strip import pack_run_strip
 from cnn_demo.ui.shared.samples import PARAM as SAMPLE
 from cnn_demo.ui.shared.samples import choose_sample
@@ -39,6 +39,7 @@ PAD = "start:pad"
 _FAR, _FAR_SECONDS = 3, 4.0  # place in the queue, and how often such a run is looked at
 _READ = "start:read"
 _SHOWN, _SCROLL = "start:picture", "start:scroll"
+_SOURCE = "first:source"  # a key of its own: the Draw page has more choices
 SOURCES: dict[str, str] = {"draw": N_("Draw"), "sample": N_("Sample")}  # the words that the Draw page's links use
 _DRAWING, _SAMPLES = "first-drawing", "first-samples"  # the strips stay while what they show changes
 
@@ -79,7 +80,7 @@ def get_shown_picture() -> Image:
 def get_address() -> dict[str, str]:
     """How a link names this picture on the pages that are led to."""
     sample = state.get(SAMPLE)
-    if st.session_state.get(SOURCE) == "sample":
+    if st.session_state.get(_SOURCE) == "sample":
         return {"from": "sample", "input": "sample"} | ({SAMPLE: sample} if sample else {})
     return {"from": "draw", "input": "drawing"}
 
@@ -118,7 +119,7 @@ def _steps(store: Store, run_id: str | None, painted: tuple[object, ...]) -> Non
         with _choose_picture() as image:
             st.session_state[_SHOWN] = image
             watchable = _find_watchable(run, image)
-            if st.session_state[SOURCE] == "draw":
+            if st.session_state[_SOURCE] == "draw":
                 st.session_state[LAST] = watchable
             if image is not None and run is None and torch_loading.torch_loaded():  # two at once would be slower
                 training.ensure_worker_ready(store)
@@ -140,7 +141,7 @@ def _find_watchable(run: Run | None, image: Image) -> Image:
 def _choose_picture() -> Iterator[Image]:
     """The pad or a sample; the body of the ``with`` answers to the picture."""
     place = st.container()
-    if state.choose_view("from", _("Picture"), SOURCES, key=SOURCE) == "draw":
+    if state.choose_view("from", _("Picture"), SOURCES, key=_SOURCE) == "draw":
         with place, live_pad(PAD, brief=True) as image:
             yield image
         return
