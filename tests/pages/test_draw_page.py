@@ -405,7 +405,7 @@ def test_without_a_network_one_can_still_draw(open_page: Visit, monkeypatch: pyt
 
 
 def test_a_link_says_where_the_picture_comes_from_whatever_was_chosen_before(open_page: Visit) -> None:
-    app = open_draw(open_page, **{"from": "sample"})
+    app = open_page(DRAW, **{"from": "sample"})
     app.query_params["from"] = "draw"
     app.run()
     assert app.session_state["draw:source"] == "draw"
