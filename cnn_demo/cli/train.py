@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import shutil
 import signal
 import sys
@@ -229,8 +230,12 @@ def _find_checkpoint(store: Store, run_id: str) -> Checkpoint | None:
 
 
 def _save(checkpoint: Path, folder: Path) -> None:
+    """Copy weights and config; what only a resumed run needs (moments, random state) stays behind."""
     from cnn_demo.training.snapshot import META, WEIGHTS
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (WEIGHTS, META):
-        shutil.copyfile(checkpoint / name, folder / name)
+    shutil.copyfile(checkpoint / WEIGHTS, folder / WEIGHTS)
+    meta = json.loads((checkpoint / META).read_text("utf-8"))
+    meta.pop("state", None)
+    meta["sha256"] = {WEIGHTS: meta["sha256"][WEIGHTS]}
+    (folder / META).write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")

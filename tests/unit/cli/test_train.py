@@ -43,6 +43,9 @@ def test_saved_folder_holds_a_model(trained: tuple[Path, dict[str, Any]]) -> Non
     loaded = load.load_folder(home / "saved")
     assert loaded.step == 8
     assert sorted(p.name for p in (home / "saved").iterdir()) == ["checkpoint.json", "weights.safetensors"]
+    meta = json.loads((home / "saved" / "checkpoint.json").read_text())
+    assert list(meta["sha256"]) == ["weights.safetensors"]  # nothing points to what was left behind
+    assert "state" not in meta
 
 
 def test_the_best_checkpoint_by_validation_is_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
