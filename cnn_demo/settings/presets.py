@@ -16,11 +16,13 @@ class Preset:
     Attributes:
         name: what the command line says.
         title: the name for people, in English.
+        about: what it is for, in English.
         changes: settings and options by name.
     """
 
     name: str
     title: str
+    about: str
     changes: Mapping[str, Any]
 
 
@@ -29,17 +31,36 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "first",
         N_("First network"),
+        N_("Tiny and fast: from guessing to knowing in a few seconds."),
         {"model": "cnn-tiny", "epochs": 6, "lr": 0.01, "schedule": "one-cycle", "peak_at": 0.15},
     ),
-    Preset("quick", N_("Quick look"), {"epochs": 1}),
-    Preset("standard", N_("Standard"), {}),
-    Preset("early", N_("Stop at the best"), {"epochs": 40, "val_fraction": 0.1, "patience": 5}),
+    Preset(
+        "quick", N_("Quick look"), N_("One pass over the small data set, to see how everything works."), {"epochs": 1}
+    ),
+    Preset(
+        "standard",
+        N_("Standard"),
+        N_("The plain CNN on the small data set, with the settings that most runs start from."),
+        {},
+    ),
+    Preset(
+        "early",
+        N_("Stop at the best"),
+        N_("Up to 40 epochs; it ends when the validation loss has stopped falling, and keeps the best weights."),
+        {"epochs": 40, "val_fraction": 0.1, "patience": 5},
+    ),
     # What most tutorials write: two convolutions and Adam.
-    Preset("textbook", N_("Textbook"), {"dataset": "mnist", "optimizer": "adam"}),
+    Preset(
+        "textbook",
+        N_("Textbook"),
+        N_("What most tutorials write: two convolutions and Adam, ten epochs on all of MNIST."),
+        {"dataset": "mnist", "optimizer": "adam"},
+    ),
     # Better in less time, with what has been found since.
     Preset(
         "modern",
         N_("Modern"),
+        N_("Batch normalization, one cycle of the learning rate, random changes: better than Textbook in less time."),
         {
             "dataset": "mnist",
             "model": "cnn-deep",
@@ -54,6 +75,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "race",
         N_("Race to 99%"),
+        N_("Right on 99 of 100 test images of MNIST as soon as may be: one epoch of a tiny network."),
         {
             "dataset": "mnist",
             "model": "cnn-tiny",
@@ -68,6 +90,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "record",
         N_("Record"),
+        N_("The best that was measured here with one small network. It takes an hour or more on a CPU."),
         {
             "dataset": "mnist",
             "model": "cnn-unpadded",
@@ -83,6 +106,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "handwriting",
         N_("Real handwriting"),
+        N_("Learns from pen strokes too, so that it reads what people draw on the pad."),
         {
             "dataset": "mnist",
             "epochs": 20,

@@ -20,6 +20,7 @@ from tests.pages.reading import words
 
 TRAIN = "pages/train/train.py"
 LOCALES = ["en-US", "zh-CN"]
+GUESSING = {"loss": 2.303, "accuracy": 0.098, "n": 2000}
 
 
 def launch_button(app: AppTest) -> Button:
@@ -422,3 +423,68 @@ def test_a_fresh_last_layer_is_said_on_the_page_of_the_run(
     assert said not in words(open_page(TRAIN, locale, run=run.id))
     store.add_mark(run.id, "fresh_head", 0, 0.0)
     assert said in words(open_page(TRAIN, locale, run=run.id))
+
+
+def test_a_run_gets_a_name_when_it_is_launched(open_page: Callable, store: Store) -> None:
+    app = open_page(TRAIN)
+    app.text_input(key="train:name").set_value("  mine  ").run()
+    launch_button(app).click().run()
+    assert [run.name for run in store.list()] == ["mine"]
+
+
+def test_presets_say_what_they_are_for_on_what_and_how_long(open_page: Callable) -> None:
+    app = open_page(TRAIN)
+    helps = {(b.key or "").rpartition(":")[2]: b.help for b in app.button if (b.key or "").startswith("train:preset:")}
+    assert "two convolutions and Adam" in helps["textbook"]
+    assert "data set: mnist " in helps["textbook"]
+    assert "data set: mnist-mini" in helps["quick"]
+    assert all("about **" in text for text in helps.values())
+
+
+def test_the_list_says_in_what_runs_differ(open_page: Callable, make_run: Callable[..., Run]) -> None:
+    make_run("finished", config=TrainConfig(epochs=3))
+    make_run("finished", config=TrainConfig(epochs=3, lr=0.01, schedule="cosine", ema=0.9, seed=4))
+    told = [element.value for element in open_page(TRAIN).markdown if "mnist-mini" not in element.value]
+    told = [text for text in told if ":small[:gray[" in text and "badge[" in text]
+    assert len(told) == 2, told
+    assert "learning rate 0.01" in told[0]
+    assert "…" in told[0]  # more than three
+    assert "learning rate" not in told[1]
+    assert "epochs" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("rate", "advice"), [(5.0, "most likely too high"), (1e-5, "may be too low"), (None, "The loss says more")]
+)
+def test_a_run_that_has_not_learnt_is_no_success(
+    open_page: Callable, make_run: Callable[..., Run], store: Store, rate: float | None, advice: str
+) -> None:
+    config = TrainConfig(epochs=1) if rate is None else TrainConfig(epochs=1, lr=rate)
+    run = make_run("finished", epochs=1, config=config)
+    metrics = {f"{split}_{name}": value for split in ("train", "test") for name, value in GUESSING.items()}
+    store.add_epoch(run.id, 1, 20, {"lr": 1e-3, "seconds": 2.5, "samples_per_second": 4321.0, **metrics}, best=False)
+    (warning,) = open_page(TRAIN, run=run.id).warning
+    assert "It has not learnt: 9.80% of 2,000 test images are right, and guessing gets 10.00%" in warning.value
+    assert advice in warning.value
+    good = make_run("finished", epochs=2, config=config)
+    assert not open_page(TRAIN, run=good.id).warning
+
+
+def test_a_run_that_has_ended_leads_on(open_page: Callable, make_run: Callable[..., Run]) -> None:
+    run = make_run("finished")
+    app = open_page(TRAIN, run=run.id)
+    links = {link.proto.page: link.proto.query_string for link in app.get("page_link")}
+    assert links["draw"] == f"net={run.id}"
+    assert links["feature_maps"] == f"net={run.id}"
+    button(app, "copy:").click().run()
+    assert "run" not in app.query_params
+    training = make_run("running")
+    assert not [link for link in open_page(TRAIN, run=training.id).get("page_link") if link.proto.page == "draw"]
+
+
+def test_a_queued_run_says_what_is_before_it_and_how_long(open_page: Callable, make_run: Callable[..., Run]) -> None:
+    make_run("running", epochs=1, config=TrainConfig(epochs=11), name="The one before")
+    run = make_run("queued", epochs=0)
+    said = progress(open_page(TRAIN, run=run.id))
+    assert "The one before is before it." in said
+    assert "It starts in about " in said

@@ -37,10 +37,15 @@ def setting(name: str) -> str:
 def describe_setting(setting: Setting, value: Any) -> str:
     """A setting with its value, as a summary of a run says it."""
     title = _(title_of(setting, value))
-    title = title if len(title) <= _LONGEST else title[:_LONGEST] + "…"
+    title = shorten(title)
     if not setting.brief:
         return _("{setting}: {value}").format(setting=_(setting.title), value=title)
     return _(setting.brief).format(value=value if isinstance(value, str) else title, title=title)
+
+
+def shorten(text: str, most: int = _LONGEST) -> str:
+    """A text that is cut where it is long."""
+    return text if len(text) <= most else text[:most] + "…"
 
 
 def config_error(error: ConfigError) -> str:

@@ -14,7 +14,7 @@ from cnn_demo.runs.estimate import estimate
 from cnn_demo.runs.finetune import check_origin
 from cnn_demo.settings.config import SETTINGS, ConfigError, TrainConfig, list_settings
 from cnn_demo.settings.description import Group, Place, Setting
-from cnn_demo.settings.presets import PRESETS
+from cnn_demo.settings.presets import PRESETS, Preset
 from cnn_demo.ui.components.decimal_comma import accept_decimal_commas
 from cnn_demo.ui.shared import launching, machine, names, state
 from cnn_demo.ui.shared.i18n import _
@@ -37,6 +37,7 @@ _MOST_IN_A_COLUMN = 6  # options under their choice
 _SIDE_BY_SIDE = 4
 _CARRIED_KEY = "train:carried"
 _PRESET_KEY = "train:preset"
+_NAME_KEY = "train:name"
 PLACE = "train"  # of the button, for ui.shared.launching
 
 
@@ -48,7 +49,7 @@ def session_key(field: str) -> str:
 def show_form(store: Store) -> None:
     """The whole form, with what it would cost, and the button that launches."""
     _prepare()
-    _show_presets()
+    _show_presets(store)
     with st.container(border=True):
         _show_in_sight()
         with st.expander(_("Advanced")):
@@ -118,7 +119,7 @@ def _prepare() -> None:
             prepare_setting(setting, session_key(setting.name))
 
 
-def _show_presets() -> None:
+def _show_presets(store: Store) -> None:
     """A button each; the one that the form agrees with is ticked, whoever filled it in.
 
     Buttons and no choice: a choice has a value, and the browser sends the value of a moment ago along with the next
@@ -133,10 +134,20 @@ def _show_presets() -> None:
             st.button(
                 _(preset.title),
                 key=f"{_PRESET_KEY}:{preset.name}",
+                help=_describe_preset(preset, config, store),
                 icon=":material/check:" if shown_values(config) == now else None,
                 on_click=fill_form,
                 args=(config,),
             )
+
+
+def _describe_preset(preset: Preset, config: TrainConfig, store: Store) -> str:
+    """What it is for, on which images, and about how long it takes here."""
+    cost = estimate(config, store)
+    facts = [_("data set: {name}").format(name=config.dataset)]
+    if cost.seconds is not None:
+        facts.append(_time(cost.seconds, cost.basis))
+    return f"{_(preset.about)}  \n{' · '.join(facts)}"
 
 
 def _show(setting: Setting) -> None:
@@ -264,6 +275,13 @@ def _show_launch_row(store: Store) -> None:
     if config is not None:
         cost = estimate(config, store)
         left.markdown(_cost(cost.parameters, cost.seconds, cost.basis))
+    left.text_input(
+        _("Name of the run"),
+        key=_NAME_KEY,
+        max_chars=80,
+        placeholder=_("a name, if you like"),
+        label_visibility="collapsed",
+    )
     token = launching.launch_token(PLACE)
     # The token is part of the key and of the call: whatever a double click sends, it names the same launch.
     right.button(
@@ -282,13 +300,18 @@ def _cost(parameters: int, seconds: float | None, basis: str) -> str:
     text = _("**{n}** parameters").format(n=f"{parameters:,}")
     if seconds is None:
         return text
+    return f"{text} · {_time(seconds, basis)}"
+
+
+def _time(seconds: float, basis: str) -> str:
     time = _("about **{time}** here").format(time=names.duration(seconds))
     how = _("as measured on this machine") if basis == "measured" else _("a rough guess until a run was measured")
-    return f"{text} · {time} :small[:gray[({how})]]"
+    return f"{time} :small[:gray[({how})]]"
 
 
 def launch(config: Callable[[], TrainConfig], token: str) -> None:
     """Launch a run in a callback and show it; what stands in the way is said on the page."""
-    run = launching.launch_run(PLACE, token, config)
+    run = launching.launch_run(PLACE, token, config, name=(st.session_state.get(_NAME_KEY) or "").strip())
     if run is not None:
+        st.session_state.pop(_NAME_KEY, None)  # the next run is another one
         state.put("run", run.id)

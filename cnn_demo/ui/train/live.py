@@ -13,13 +13,14 @@ import streamlit as st
 
 from cnn_demo.locales import N_
 from cnn_demo.runs import launcher
-from cnn_demo.runs.estimate import estimate_remaining
+from cnn_demo.runs.estimate import estimate_remaining, estimate_wait
 from cnn_demo.runs.records import EpochRow, Run, RunNotFound, RunState
 from cnn_demo.ui.components.curves import draw_curves
 from cnn_demo.ui.shared import charts, i18n, names
 from cnn_demo.ui.shared.i18n import _
-from cnn_demo.ui.shared.markup import figure_row, table
+from cnn_demo.ui.shared.markup import escape, figure_row, table
 from cnn_demo.ui.shared.run_strip import pack_run_strip
+from cnn_demo.ui.shared.store import get_store
 from cnn_demo.ui.train import strip
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _progress(run: Run) -> None:
     done = run.step / run.total_steps if run.total_steps else 0.0
     match run.state:
         case RunState.QUEUED:
-            st.progress(0.0, _("Waiting for the device; place {n} in the queue.").format(n=run.queue_position or 1))
+            st.progress(0.0, _waiting(run))
         case RunState.STARTING:
             st.progress(done, _starting(run))
         case RunState.STOPPING:
@@ -132,6 +133,21 @@ def _progress(run: Run) -> None:
             st.progress(1.0, _finished(run))
         case _:
             st.progress(done, _("Ended early.") + " " + _where(run))
+
+
+def _waiting(run: Run) -> str:
+    """What a queued run waits for, and about how long."""
+    store = get_store()
+    holding, waiting = store.list_ahead(run.id)
+    place = _("Waiting for the device; place {n} in the queue.").format(n=run.queue_position or 1)
+    before = [other.title for other in (*holding, *waiting)]
+    if not before:
+        return place
+    first = names.shorten(before[0], 40)
+    text = _("{first} is before it.") if len(before) == 1 else _("{first} and {n} more are before it.")
+    seconds = estimate_wait(run, store)
+    time = "" if seconds is None else _("It starts in about {time}.").format(time=names.duration(seconds))
+    return " ".join(filter(None, (place, text.format(first=escape(first), n=len(before) - 1), time)))
 
 
 def _starting(run: Run) -> str:

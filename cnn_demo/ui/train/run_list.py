@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cnn_demo.runs.records import Run
+from cnn_demo.settings.config import TrainConfig
+from cnn_demo.settings.summary import list_differences
 from cnn_demo.ui.shared import names, state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import escape
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 PAGE = 12
 _SHOWN = "runs:shown"
+_MOST_TOLD = 3  # settings of a run
 
 
 def show_run_list(store: Store, chosen: str | None) -> None:
@@ -66,5 +69,18 @@ def _row(run: Run, chosen: bool) -> bool:
             facts.append(names.accuracy_short(run.test_accuracy, run.test_n))
         if run.from_other_version:
             facts.append(_("made by another version"))
+        if told := describe_changes(run):
+            facts.append(escape(told))
         st.markdown(f"{names.state_badge(run.state.value)} :small[:gray[{' · '.join(facts)}]]")
     return clicked
+
+
+def describe_changes(run: Run) -> str:
+    """In what a run differs from the defaults, so that runs of one model differ by more than their numbers.
+
+    Model and data set are in its title or beside it; at most :data:`_MOST_TOLD` settings are named.
+    """
+    found = list_differences(TrainConfig(), run.config)
+    own = [d for d in found if d.setting.name not in ("dataset", "model", "device", "init") and d.second is not None]
+    told = [names.describe_setting(d.setting, d.second) for d in own[:_MOST_TOLD]]
+    return " · ".join([*told, "…"] if len(own) > _MOST_TOLD else told)

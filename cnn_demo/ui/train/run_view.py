@@ -16,7 +16,7 @@ from cnn_demo.ui.shared import launching, names, state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.markup import escape
 from cnn_demo.ui.shared.store import get_store
-from cnn_demo.ui.train import downloads, form, live, run_errors
+from cnn_demo.ui.train import downloads, form, live, outcome, run_errors
 from cnn_demo.ui.train.live import current_rate
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def show_run(store: Store, run: Run) -> None:
         )
     if run.error and run.state.ended:
         run_errors.show_run_error(run, _relaunch, _go_on_from_weights)
+    outcome.show_outcome(run, current_rate(store, run))
     _buttons(store, run)
     live.show_live_view(store, run)
 
@@ -81,6 +82,17 @@ def _buttons(store: Store, run: Run) -> None:
             downloads.show_downloads(store, run)
             live.controls()
         _more(run)
+        outcome.show_ways_on(run)
+        if run.state.ended and not run.from_other_version:
+            st.button(
+                _("Change one thing"),
+                key=f"copy:{run.id}",
+                icon=":material/edit:",
+                type="tertiary",
+                on_click=_copy,
+                args=(run.config,),
+                help=_("Opens the form for a new run, filled with the settings of this one: change one and compare."),
+            )
 
 
 def _button(
@@ -165,15 +177,16 @@ def _more(run: Run) -> None:
             on_change=_set_name,
             args=(run.id, key),
         )
-        st.button(
-            _("Use these settings"),
-            key=f"copy:{run.id}",
-            icon=":material/content_copy:",
-            width="stretch",
-            on_click=_copy,
-            args=(run.config,),
-            help=_("Opens the form for a new run, filled with the settings of this one."),
-        )
+        if not run.state.ended:  # one that has ended has the button in sight
+            st.button(
+                _("Use these settings"),
+                key=f"copy:{run.id}",
+                icon=":material/content_copy:",
+                width="stretch",
+                on_click=_copy,
+                args=(run.config,),
+                help=_("Opens the form for a new run, filled with the settings of this one."),
+            )
         if run.state.ended and run.step and not run.from_other_version:
             st.button(
                 _("Fine-tune"),
