@@ -12,7 +12,7 @@ from cnn_demo.prediction.wording import percent
 from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer, Unanswered
 from cnn_demo.ui.shared import names
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, sentence_gap
 from cnn_demo.ui.shared.picker import Network
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def saying(answer: Answer) -> str:
             top=top, share=share, second=second, second_share=percent(verdict.probabilities[verdict.runner_up])
         )
     bits, most = f"{verdict.entropy_bits:.2f}", f"{math.log2(len(verdict.probabilities)):.2f}"
-    return first + " " + _("Entropy {bits} of {most} bits.").format(bits=bits, most=most)
+    return first + sentence_gap() + _("Entropy {bits} of {most} bits.").format(bits=bits, most=most)
 
 
 def _bars(answer: Answer) -> str:

@@ -16,7 +16,7 @@ from cnn_demo.ui.draw.answer import headline
 from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.draw.why import select_answer
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, sentence_gap
 
 if TYPE_CHECKING:
     from cnn_demo.inspect.variations import Variation
@@ -181,7 +181,7 @@ def _curve(answer: Answer, angles: list[int], verdicts: list[Verdict], here: flo
         upright = _("Upright it sees {word}, and goes on doing so from {low}° to {high}°.")
     said = upright.format(word=nothing if label == NO_DIGIT else answer.word(label), low=low, high=high)
     if none:
-        said += " " + _("Gray: angles at which it sees {word}.").format(word=nothing)
+        said += sentence_gap() + _("Gray: angles at which it sees {word}.").format(word=nothing)
     st.caption(said)
 
 

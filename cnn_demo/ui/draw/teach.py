@@ -14,7 +14,7 @@ from cnn_demo.settings.config import TrainConfig
 from cnn_demo.settings.reference import ModelRef
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.shared import launching, names, picker
-from cnn_demo.ui.shared.i18n import _, ngettext
+from cnn_demo.ui.shared.i18n import _, ngettext, sentence_gap
 from cnn_demo.ui.shared.markup import escape, table
 from cnn_demo.ui.shared.picker import Network
 from cnn_demo.ui.shared.store import get_store
@@ -84,7 +84,7 @@ def _launch_row(answer: Answer, collection: Collection, n: int) -> None:
         n,
     ).format(n=f"{n:,}", dataset=names.dataset(planned.dataset))
     if cost.seconds is not None:
-        words += " " + _("About {time} here.").format(time=names.duration(cost.seconds * 1.25))
+        words += sentence_gap() + _("About {time} here.").format(time=names.duration(cost.seconds * 1.25))
     st.caption(words)
     token = launching.launch_token(_PLACE)
     st.button(

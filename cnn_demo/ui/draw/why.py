@@ -16,7 +16,7 @@ from cnn_demo.ui.components.pad import SIDE
 from cnn_demo.ui.draw.picture import Picture
 from cnn_demo.ui.draw.predictions import Answer
 from cnn_demo.ui.shared import i18n, state
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, sentence_gap
 
 if TYPE_CHECKING:
     from cnn_demo.inspect.attribution import Attribution
@@ -195,7 +195,7 @@ def _pictures(answer: Answer, native: Attribution, pad: NDArray[np.float32]) -> 
         word=word, logit=f"{native.logit:.2f}", baseline=f"{native.baseline:.2f}", share=share
     )
     if native.method == "integrated":
-        words += " " + _("The values add up to {sum}; they should to {difference}, the difference.").format(
+        words += sentence_gap() + _("The values add up to {sum}; they should to {difference}, the difference.").format(
             sum=f"{float(native.values.sum()):.2f}", difference=f"{native.logit - native.baseline:.2f}"
         )
     st.caption(words)

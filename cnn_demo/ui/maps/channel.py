@@ -11,7 +11,7 @@ import streamlit as st
 
 from cnn_demo.ui.maps import scenes
 from cnn_demo.ui.shared import i18n, names
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, sentence_gap
 from cnn_demo.ui.shared.theme import TRAIN_COLOR
 
 if TYPE_CHECKING:
@@ -202,7 +202,9 @@ def show_patches(network: LoadedModel, layer: Layer, channel: int, found: PatchI
     size = " × ".join(map(str, layer.field.size))
     said = words.format(layer=part.response, n=f"{found.n:,}", size=size)
     if any(len(group.images) > 1 for group in groups):
-        said += " " + _("Patches that look the same are shown once, with their number: so small a window repeats.")
+        said += sentence_gap() + _(
+            "Patches that look the same are shown once, with their number: so small a window repeats."
+        )
     st.caption(said)
     places = [(number, window) for g in groups for number, window in zip(g.images, g.windows, strict=True)]
     if places and math.prod(layer.field.size) <= math.prod(whole.images.shape[2:]) / 4:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from cnn_demo.runs.records import Curve, EpochRow, Mark
 from cnn_demo.runs.recovery import FRESH_STATE
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, sentence_gap
 from cnn_demo.ui.shared.theme import TEST_COLOR, TRAIN_COLOR, VAL_COLOR
 
 Metric = Literal["loss", "accuracy"]
@@ -350,9 +350,11 @@ def describe(metric: Metric, curve: Curve, epochs: Sequence[EpochRow]) -> str:
     form = "{:.3f}" if metric == "loss" else "{:.1%}"
     tested = [value for r in epochs if (value := getattr(r, f"test_{metric}")) is not None]
     text = _("Loss by epoch.") if metric == "loss" else _("Accuracy by epoch.")
-    text += " " + _("Train: from {first} to {last}.").format(first=form.format(raw[0]), last=form.format(raw[-1]))
+    text += sentence_gap() + _("Train: from {first} to {last}.").format(
+        first=form.format(raw[0]), last=form.format(raw[-1])
+    )
     if tested:
-        text += " " + _("Test: {last}.").format(last=form.format(tested[-1]))
+        text += sentence_gap() + _("Test: {last}.").format(last=form.format(tested[-1]))
     return text
 
 

@@ -93,6 +93,11 @@ def _(message: str) -> str:
     return load_catalog(language()).gettext(message) if message else ""
 
 
+def sentence_gap() -> str:
+    """What stands between two sentences: a space, and nothing behind a Chinese full stop."""
+    return "" if language() == "zh_CN" else " "
+
+
 def ngettext(singular: str, plural: str, n: int) -> str:
     """The message for ``n`` things in the visitor's language."""
     return load_catalog(language()).ngettext(singular, plural, n)

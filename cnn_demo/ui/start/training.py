@@ -14,7 +14,7 @@ from cnn_demo.settings.config import TrainConfig
 from cnn_demo.settings.presets import find_preset
 from cnn_demo.ui.components.curves import draw_curves
 from cnn_demo.ui.shared import charts, i18n, launching, machine, names
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, sentence_gap
 from cnn_demo.ui.start import own_runs
 from cnn_demo.ui.start.style import show_heading
 
@@ -100,7 +100,7 @@ def _show_plan(store: Store, image: NDArray[np.uint8] | None) -> None:
         epochs=config.epochs, n=f"{spec.train_size:,}" if spec else ""
     )
     if cost.seconds is not None:
-        words += " " + _("About {time} here.").format(time=names.duration(cost.seconds * 1.25))
+        words += sentence_gap() + _("About {time} here.").format(time=names.duration(cost.seconds * 1.25))
     holding, waiting = store.list_ahead(None)
     if holding or waiting:
         words += " " + _wait_words(len(holding) + len(waiting), estimate_wait(None, store, _count_devices()))
@@ -142,7 +142,7 @@ def _describe_progress(store: Store, run: Run) -> str:
             ahead = len(holding) + len(waiting)
             if not ahead:
                 return _("Starting: loading PyTorch and the images…")
-            return _("In the queue.") + " " + _wait_words(ahead, estimate_wait(run, store, _count_devices()))
+            return _("In the queue.") + sentence_gap() + _wait_words(ahead, estimate_wait(run, store, _count_devices()))
         case RunState.STARTING:
             return _("Starting: loading PyTorch and the images…")
         case RunState.PAUSED:

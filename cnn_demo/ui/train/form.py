@@ -17,7 +17,7 @@ from cnn_demo.settings.description import Group, Place, Setting
 from cnn_demo.settings.presets import PRESETS, Preset
 from cnn_demo.ui.components.decimal_comma import accept_decimal_commas
 from cnn_demo.ui.shared import launching, machine, names, state
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, sentence_gap
 from cnn_demo.ui.train import builder, precision, rate_test, rates
 from cnn_demo.ui.train.preview import show_preview
 from cnn_demo.ui.train.widgets import find_problem, prepare_setting, show_setting
@@ -205,7 +205,7 @@ def _show_in_sight() -> None:
     carried = st.session_state.get(_CARRIED_KEY, {})
     if carried.get("init"):
         text = _("Starts from the weights of {init}; a preset starts afresh.").format(init=f"`{carried['init']}`")
-        st.caption(text + " " + _("On a data set with other classes the last layer begins afresh."))
+        st.caption(text + sentence_gap() + _("On a data set with other classes the last layer begins afresh."))
     _show_layers()
 
 
@@ -223,7 +223,7 @@ def _show_dataset_note(name: str) -> None:
     note = _("Train: {train}. Test: {test}.").format(train=_(spec.train_title), test=_(spec.test_title))
     if not is_available(name):
         size = names.size(spec.download_bytes)
-        note += " " + _("Not on this machine yet: {size} will be downloaded first.").format(size=size)
+        note += sentence_gap() + _("Not on this machine yet: {size} will be downloaded first.").format(size=size)
     st.caption(note)
 
 

@@ -17,7 +17,7 @@ from cnn_demo.runs.estimate import estimate_remaining, estimate_wait
 from cnn_demo.runs.records import EpochRow, Run, RunNotFound, RunState
 from cnn_demo.ui.components.curves import draw_curves
 from cnn_demo.ui.shared import charts, i18n, names
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, sentence_gap
 from cnn_demo.ui.shared.markup import escape, figure_row, table
 from cnn_demo.ui.shared.run_strip import pack_run_strip
 from cnn_demo.ui.shared.store import get_store
@@ -122,9 +122,9 @@ def _progress(run: Run) -> None:
         case RunState.STOPPING:
             st.progress(done, _("Stopping after this batch and saving a checkpoint…"))
         case RunState.PAUSED:
-            st.progress(done, _("Paused.") + " " + _where(run))
+            st.progress(done, _("Paused.") + sentence_gap() + _where(run))
         case RunState.RUNNING if run.request == "pause":
-            st.progress(done, _("Pausing after this batch and saving a checkpoint…") + " " + _where(run))
+            st.progress(done, _("Pausing after this batch and saving a checkpoint…") + sentence_gap() + _where(run))
         case RunState.RUNNING:
             left = estimate_remaining(run)
             eta = _("{time} left").format(time=names.duration(left)) if left is not None else ""
@@ -132,7 +132,7 @@ def _progress(run: Run) -> None:
         case RunState.FINISHED:
             st.progress(1.0, _finished(run))
         case _:
-            st.progress(done, _("Ended early.") + " " + _where(run))
+            st.progress(done, _("Ended early.") + sentence_gap() + _where(run))
 
 
 def _waiting(run: Run) -> str:
@@ -147,7 +147,7 @@ def _waiting(run: Run) -> str:
     text = _("{first} is before it.") if len(before) == 1 else _("{first} and {n} more are before it.")
     seconds = estimate_wait(run, store)
     time = "" if seconds is None else _("It starts in about {time}.").format(time=names.duration(seconds))
-    return " ".join(filter(None, (place, text.format(first=escape(first), n=len(before) - 1), time)))
+    return sentence_gap().join(filter(None, (place, text.format(first=escape(first), n=len(before) - 1), time)))
 
 
 def _starting(run: Run) -> str:
@@ -167,8 +167,8 @@ def _where(run: Run) -> str:
 
 def _finished(run: Run) -> str:
     if run.step < run.total_steps:
-        return _("Finished early: the validation loss had stopped falling.") + " " + _where(run)
-    return _("Finished.") + " " + _where(run)
+        return _("Finished early: the validation loss had stopped falling.") + sentence_gap() + _where(run)
+    return _("Finished.") + sentence_gap() + _where(run)
 
 
 def _figures(run: Run) -> None:

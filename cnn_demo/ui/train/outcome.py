@@ -7,7 +7,7 @@ import streamlit as st
 from cnn_demo.runs.records import Run
 from cnn_demo.settings.config import SETTINGS
 from cnn_demo.ui.shared import names
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, sentence_gap
 
 _AS_GUESSING = 2.0  # times the share that guessing gets right: below it a network has learnt nothing worth the name
 
@@ -40,7 +40,8 @@ def show_outcome(run: Run, rate: float) -> None:
         advice = _("Its learning rate of {rate} may be too low for so few steps. Try {usual}, or more epochs.")
     else:
         advice = _("The loss says more: one that never falls asks for another learning rate or another architecture.")
-    st.warning(f"{words} {advice.format(rate=f'{rate:g}', usual=f'{usual:g}')}", icon=":material/help:")
+    words += sentence_gap() + advice.format(rate=f"{rate:g}", usual=f"{usual:g}")
+    st.warning(words, icon=":material/help:")
 
 
 def show_ways_on(run: Run) -> None:

@@ -14,7 +14,7 @@ from cnn_demo.plots.png import data_url
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.training.augmentations import AUGMENTATIONS
 from cnn_demo.training.cautions import find_cautions
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, sentence_gap
 
 if TYPE_CHECKING:
     from cnn_demo.datasets.splits import Split
@@ -79,7 +79,7 @@ def _show_images(config: TrainConfig, spec: DatasetSpec) -> None:
         st.warning(text.format(k=preview.emptied, n=len(preview.images)), icon=":material/warning:")
     words = _("Training images after one random change, and the targets that they are trained on.")
     if AUGMENTATIONS.get(config.augment).facts.get("adds_samples") and spec.digits:
-        words += " " + _("The samples by pens, which are mixed in besides, are not among them.")
+        words += sentence_gap() + _("The samples by pens, which are mixed in besides, are not among them.")
     st.caption(words)
 
 

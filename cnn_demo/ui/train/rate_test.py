@@ -9,7 +9,7 @@ import streamlit as st
 
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.ui.shared import names
-from cnn_demo.ui.shared.i18n import _
+from cnn_demo.ui.shared.i18n import _, sentence_gap
 from cnn_demo.ui.shared.theme import MARK_COLOR, TEST_COLOR, TRAIN_COLOR
 from cnn_demo.ui.train.rate_process import RateTest, Slot
 
@@ -220,4 +220,4 @@ def describe_plot(points: list[list[float]], suggestion: float | None) -> str:
         loss=f"{lowest[2]:.3f}",
         rate=f"{lowest[0]:.2g}",
     )
-    return text + (" " + _("Suggested: {rate}.").format(rate=f"{suggestion:g}") if suggestion else "")
+    return text + (sentence_gap() + _("Suggested: {rate}.").format(rate=f"{suggestion:g}") if suggestion else "")

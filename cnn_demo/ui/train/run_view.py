@@ -67,7 +67,7 @@ def summary(run: Run, rate: float) -> str:
 
 
 def _buttons(store: Store, run: Run) -> None:
-    with st.container(horizontal=True, key="run-buttons"):
+    with st.container(horizontal=True, vertical_alignment="center", key="run-buttons"):
         if run.state.can_pause:
             _button(_("Pause"), "pause", ":material/pause:", run, store.pause, waits=run.is_asked)
         if run.state is RunState.PAUSED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import string
 from pathlib import Path
 
@@ -117,3 +118,19 @@ def test_outside_a_session_english_unless_asked() -> None:
         assert i18n._("Accuracy") == "准确率"
     assert i18n._("Accuracy") == "Accuracy"
     assert i18n._("") == ""
+
+
+def test_no_space_follows_a_chinese_full_stop() -> None:
+    assert i18n.sentence_gap() == " "
+    with i18n.use("zh_CN"):
+        assert i18n.sentence_gap() == ""
+    for message in catalog("zh_CN"):
+        for text in texts_of(message.string) if message.id else []:
+            assert "。 " not in text, text
+
+
+def test_punctuation_behind_chinese_is_chinese() -> None:
+    half_width = re.compile(r"[\u4e00-\u9fff][,;:?!](?!\S*\})")
+    for message in catalog("zh_CN"):
+        for text in texts_of(message.string) if message.id else []:
+            assert not half_width.search(text), text
