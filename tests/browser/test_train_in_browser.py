@@ -181,6 +181,7 @@ def test_polls_leave_alone_what_a_visitor_did(visit: Visit, server: Server) -> N
     loss.get_by_role("button", name="Train").click()
     expect(loss.locator("path[data-role=train]")).to_have_count(0)
     other = page.locator(".curves").nth(1)
+    other.scroll_into_view_if_needed()  # the mouse reaches only what is in the window
     box = other.locator("svg").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.35, box["y"] + 120)
