@@ -42,6 +42,9 @@ def test_a_map_lights_what_feeds_it_without_a_message(visit: Visit) -> None:
         strongest = max(range(len(parts)), key=lambda i: abs(parts[i]))
         assert float(widths[strongest]) == max(map(float, widths))
         assert all((color == "#dc2626") == (part < 0) for color, part in zip(colors, parts, strict=True))
+        told = page.locator(".net .tell li")
+        assert told.count() == 5  # four channels by name, and the others as one sum
+        assert "the other 28 channels of pool1" in told.last.inner_text()
     # A pooling carries one channel on: one line, from the channel of the same number.
     pooled = page.locator(".net .column[data-column='pool1'] .map").nth(1)
     pooled.hover()

@@ -34,14 +34,16 @@ function findFeeds(message, number, place) {
       source.channels.forEach((_, at) => lines.push({ column: feed.source, at, part: null }));
       others.push({ kind: "mixed", column: feed.source });
     } else if (feed.kind === "sum") {
-      const count = source.channels.length;
+      const count = source.channels.length, top = feed.top[place];
+      let sum = feed.rest[place];
       for (let at = 0; at < count; at++) {
         const part = feed.parts[place * count + at];
+        sum += part;
         if (part) lines.push({ column: feed.source, at, part });
       }
-      const rest = source.shape[0] - count;
-      if (rest > 0) others.push({ kind: "rest", column: feed.source, n: rest, part: feed.rest[place] });
-      others.push({ kind: "top", column: feed.source, top: feed.top[place] });
+      // A few are named, all others are summed: together they are the whole.
+      const named = top.reduce((whole, [, part]) => whole + part, 0);
+      others.push({ kind: "top", column: feed.source, top, n: source.shape[0] - top.length, part: sum - named });
     } else if (feed.kind === "inside") {
       others.push({ kind: "inside", part: feed.rest[place] });
     }

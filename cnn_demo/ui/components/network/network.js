@@ -210,8 +210,9 @@ class Network {
       if (other.kind === "top") {
         const source = message.columns[other.column];
         facts.push(...other.top.map(([channel, part]) => signed(`${source.name} ${number && source.shape[0] === 1 ? "" : channel}`.trim(), part)));
-      } else if (other.kind === "rest") facts.push(signed(say(words.rest, { n: other.n, layer: message.columns[other.column].name }), other.part));
-      else if (other.kind === "inside") facts.push(signed(words.inside, other.part));
+        if (other.n > 0) facts.push(signed(say(words.rest, { n: other.n, layer: source.name }), other.part));
+      }
+      if (other.kind === "inside") facts.push(signed(words.inside, other.part));
       else if (other.kind === "mixed") facts.push(make("li", { text: say(words.mixed, { layer: message.columns[other.column].name }) }));
     }
     const same = feeds.lines.find((line) => line.same);
