@@ -245,7 +245,10 @@ def test_a_link_shows_what_its_sender_saw(visit: Visit) -> None:
 
 def test_downloads(visit: Visit) -> None:
     page = visit(ADDRESS + "cnn", viewport={"width": 1440, "height": 1800})
-    page.get_by_role("button", name="Download").click()
+    button = page.get_by_role("button", name="Download")
+    expect(page.locator(".layer canvas").first).to_be_visible()  # what is above the button has its height
+    button.evaluate("button => button.scrollIntoView({ block: 'center' })")
+    button.click()
     for ending, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".npz", b"PK")):
         with page.expect_download() as waiting:
             page.get_by_role("button", name=re.compile(re.escape(ending) + "$")).click()
