@@ -145,8 +145,11 @@ def _list_installed(names: Sequence[str]) -> list[str]:
 
 @cache
 def _learn_new_fonts() -> None:
-    """Add the Chinese fonts that were installed after matplotlib wrote its list of fonts; it would draw boxes."""
-    known = {font.fname for font in font_manager.fontManager.ttflist if font.name in FONTS}  # a file holds several fonts
+    """Add the Chinese fonts that came after matplotlib wrote its list of fonts; it would draw boxes.
+
+    One file may hold fonts that are listed and others that are not: only ours count.
+    """
+    known = {font.fname for font in font_manager.fontManager.ttflist if font.name in FONTS}
     for file in font_manager.findSystemFonts():
         name = Path(file).name.lower().replace("-", "").replace("_", "")
         if file not in known and name.startswith(_CHINESE_FILES):
