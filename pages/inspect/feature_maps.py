@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from cnn_demo.ui.maps import attention, channel, networks, overview, pictures, scenes, switches
-from cnn_demo.ui.shared import layout
+from cnn_demo.ui.maps import attention, channel, overview, pictures, scenes, switches
+from cnn_demo.ui.shared import chosen_image, layout, loaded_network
 from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ layout.page_header(
 
 @st.fragment
 def explore() -> None:
-    network = networks.choose_network()
-    image = pictures.choose_image(network) if network else None
+    network = loaded_network.choose_network()
+    image = chosen_image.choose_image(network) if network else None
     if network is None or image is None:
         return
     image = pictures.show_motion(image)

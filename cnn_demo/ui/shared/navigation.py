@@ -55,6 +55,13 @@ PAGES: tuple[Entry, ...] = (
         N_("See what every layer makes of an image, and follow one number from the output to the pixels."),
         N_("See every layer"),
     ),
+    Entry(
+        "pages/learn/learn.py",
+        N_("Learn"),
+        ":material/school:",
+        N_("The mathematics in short experiments: guess, move, look, and answer."),
+        N_("Understand it"),
+    ),
 )
 
 

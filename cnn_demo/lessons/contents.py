@@ -1,0 +1,54 @@
+"""The table of contents: what can be shown of the lessons before torch is there."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cnn_demo.locales import N_
+
+if TYPE_CHECKING:
+    from cnn_demo.lessons.lesson import Lesson
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A lesson in the table of contents.
+
+    Attributes:
+        name: in the address; the module in ``experiments`` has it with underscores.
+        title: in English, for ``_()``.
+        lead: what one does in it, one sentence, for ``_()``.
+    """
+
+    name: str
+    title: str
+    lead: str
+
+
+CHAPTERS: tuple[Chapter, ...] = (
+    Chapter(
+        "convolution",
+        N_("One convolution"),
+        N_("Slide a small window over your digit and watch each product join the sum."),
+    ),
+)
+
+
+def find_chapter(name: str) -> Chapter | None:
+    """The chapter of that name; None where there is none."""
+    return next((chapter for chapter in CHAPTERS if chapter.name == name), None)
+
+
+def load_lesson(name: str) -> Lesson:
+    """The lesson itself; imports torch.
+
+    Raises:
+        KeyError: there is no chapter of that name.
+    """
+    if find_chapter(name) is None:
+        raise KeyError(name)
+    module = importlib.import_module(f"cnn_demo.lessons.experiments.{name.replace('-', '_')}")
+    found: Lesson = module.LESSON
+    return found

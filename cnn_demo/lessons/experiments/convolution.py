@@ -1,0 +1,431 @@
+"""Lesson: one convolution, term by term, with everything that one can set on it."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cnn_demo.lessons import convolution as conv
+from cnn_demo.lessons.controls import Cells, Choice, Painting, Slider, Switch, Values
+from cnn_demo.lessons.lesson import AtWork, Guess, Lesson, Subject, read_painting
+from cnn_demo.lessons.panels import EMPTY, Grid, Panel, Scene, Text, Window
+from cnn_demo.lessons.questions import Question
+from cnn_demo.lessons.words import Words, say
+from cnn_demo.locales import N_
+
+_MOST_NUMBERS = 9  # a kernel of so many columns still shows its numbers
+
+CONTROLS = (
+    Choice(
+        name="kernel",
+        label=N_("Kernel"),
+        options={
+            "sobel-x": N_("Sobel, left to right"),
+            "sobel-y": N_("Sobel, top to bottom"),
+            "identity": N_("Identity"),
+            "blur": N_("Blur"),
+            "sharpen": N_("Sharpen"),
+            "laplacian": N_("Laplacian"),
+            "learnt": N_("Learnt by your network"),
+            "own": N_("My own numbers"),
+        },
+        default="sobel-x",
+    ),
+    Slider(name="channel", label=N_("Output channel"), low=0, high=63, only=("kernel", ("learnt",))),
+    Slider(name="size", label=N_("Kernel size"), low=1, high=7, default=3, only=("kernel", ("blur", "identity"))),
+    Slider(name="stride", label=N_("Stride"), low=1, high=4, default=1),
+    Choice(
+        name="padding",
+        label=N_("Padding"),
+        options={"valid": N_("none (valid)"), "same": N_("as much as keeps the size (same)"), "n": N_("n cells")},
+        default="valid",
+    ),
+    Slider(name="n", label=N_("Cells on each side"), low=0, high=6, default=1, only=("padding", ("n",))),
+    Choice(
+        name="fill",
+        label=N_("Filled with"),
+        options={"zeros": N_("zeros"), "reflect": N_("a mirror image"), "circular": N_("the other side")},
+        default="zeros",
+        only=("padding", ("same", "n")),
+    ),
+    Slider(name="dilation", label=N_("Dilation"), low=1, high=4, default=1),
+    Switch(
+        name="transposed",
+        label=N_("Transposed convolution"),
+        help=N_("The way back: each input value stamps the kernel into the output."),
+    ),
+    Cells(name="cells", label=N_("Numbers of the kernel"), sets=("kernel", "own")),
+    Painting(name="painted", label=N_("Painted input")),
+    Slider(name="at", label=N_("Place of the window"), low=0, high=4095),
+)
+
+
+def show_scene(subject: Subject, values: Values) -> Scene:
+    """The scene at these values."""
+    image, ink = find_input(subject, values)
+    kernel, bias = find_kernel(subject, values)
+    stride, dilation = values["stride"], values["dilation"]
+    if values["transposed"]:
+        return _show_transposed(image, kernel, stride)
+    before = after = 0
+    if values["padding"] == "same":
+        before, after = conv.split_same_padding(kernel.shape[0], dilation)
+    elif values["padding"] == "n":
+        before = after = values["n"]
+    fill = values["fill"] if values["padding"] != "valid" else "zeros"
+    size, extent = image.shape[0], kernel.shape[0]
+    outputs, lost = conv.count_outputs(size, extent, before + after, stride, dilation)
+    numbers = (
+        rf"H_\text{{out}} = \left\lfloor \frac{{{size} + {before + after} - {dilation}({extent}-1) - 1}}{{{stride}}} "
+        rf"\right\rfloor + 1 = {outputs}"
+    )
+    if outputs == 0:
+        words = say(
+            N_(
+                "The kernel reaches over {reach} cells and the padded input has {have}: there is no place"
+                " for it. Lower the dilation or add padding."
+            ),
+            reach=dilation * (extent - 1) + 1,
+            have=size + before + after,
+        )
+        return Scene(
+            rows=[[_draw_input(image, image, (0, 0), ink), Text(name="none", lines=[words])]],
+            numbers=numbers,
+            facts={"same": ""},
+        )
+    padded = conv.pad_image(image, (before, after, before, after), fill)
+    output = conv.cross_correlate(padded, kernel, bias, stride, dilation)
+    turned = conv.convolve(padded, kernel, bias, stride, dilation)
+    products = conv.list_products(padded, kernel, stride, dilation)
+    across = output.shape[1]
+    window = Window(
+        name="window",
+        title=say(N_("The window, product by product")),
+        source="input",
+        kernel="kernel",
+        output="output",
+        rule="sum",
+        terms=products.numpy(),
+        running=conv.add_up(products).numpy(),
+        size=(extent, kernel.shape[1]),
+        stride=(stride, stride),
+        dilation=(dilation, dilation),
+        bias=bias,
+        at=min(_first_place(values, output), output.numel() - 1),
+        control="at",
+    )
+    lost_words = (
+        say(N_("The division leaves {n}: so many rows and columns at the far end are in no window."), n=lost)
+        if lost
+        else EMPTY
+    )
+    rows: list[list[Panel]] = [
+        [
+            _draw_input(image, padded, (before, after), ink, lost_words),
+            _draw_kernel(kernel),
+            Grid(
+                name="output",
+                title=say(N_("Output, {h} × {w}"), h=output.shape[0], w=across),
+                values=output.numpy(),
+                colors="diverging",
+                width=260,
+            ),
+        ],
+        [window],
+    ]
+    difference = output - turned
+    limit = float(max(output.abs().max(), turned.abs().max())) or 1.0
+    reveal = [
+        [
+            Grid(
+                name="turned-kernel",
+                title=say(N_("The kernel, turned by 180°")),
+                values=kernel.flip(0, 1).numpy(),
+                colors="diverging",
+                numbers=extent <= _MOST_NUMBERS,
+                width=200,
+            ),
+            Grid(
+                name="turned",
+                title=say(N_("True convolution")),
+                values=turned.numpy(),
+                colors="diverging",
+                limits=(-limit, limit),
+                width=220,
+            ),
+            Grid(
+                name="difference",
+                title=say(N_("Output − true convolution")),
+                values=difference.numpy(),
+                colors="diverging",
+                limits=(-limit, limit),
+                width=220,
+            ),
+        ]
+    ]
+    return Scene(rows=rows, numbers=numbers, reveal=reveal, facts={"same": _compare(output, turned, bias)})
+
+
+def find_input(subject: Subject, values: Values) -> tuple[Tensor, tuple[float, float]]:
+    """What the window slides over, ``(H, W)``: the painting or the image; and the values of black and white in it.
+
+    For a learnt kernel these are the numbers that the network's first layer reads: normalized ones.
+    """
+    pixels = read_painting(values["painted"]) if values["painted"] else subject.gray
+    if values["kernel"] != "learnt":
+        return pixels, (0.0, 1.0)
+    black, white = subject.normalize_gray(torch.tensor([[0.0, 1.0]]))[0].tolist()
+    return subject.normalize_gray(pixels), (black, white)
+
+
+def find_kernel(subject: Subject, values: Values) -> tuple[Tensor, float]:
+    """The kernel ``(kh, kw)`` and its bias."""
+    name = values["kernel"]
+    if name == "own" and values["cells"]:
+        return torch.tensor(values["cells"], dtype=torch.float32), 0.0
+    if name == "learnt":
+        layer = next(module for module in subject.network.model.modules() if isinstance(module, nn.Conv2d))
+        channel = min(values["channel"], layer.out_channels - 1)
+        bias = 0.0 if layer.bias is None else float(layer.bias[channel])
+        return layer.weight[channel, 0].detach(), bias
+    if name in ("blur", "identity"):
+        side = values["size"]
+        kernel = torch.full((side, side), 1 / side**2) if name == "blur" else torch.zeros(side, side)
+        if name == "identity":
+            kernel[(side - 1) // 2, (side - 1) // 2] = 1
+        return kernel, 0.0
+    return conv.KERNELS.get(name, conv.KERNELS["identity"]), 0.0
+
+
+def _first_place(values: Values, output: Tensor) -> int:
+    """The place of the address; else the one with the largest magnitude, where there is something to see."""
+    return values["at"] or int(output.abs().argmax())
+
+
+def _draw_input(
+    image: Tensor, padded: Tensor, ends: tuple[int, int], ink: tuple[float, float], note: Words = EMPTY
+) -> Grid:
+    outside = torch.ones_like(padded, dtype=torch.bool)
+    outside[ends[0] : ends[0] + image.shape[0], ends[0] : ends[0] + image.shape[1]] = False
+    title = say(N_("Input, {h} × {w}: paint on it"), h=image.shape[0], w=image.shape[1])
+    return Grid(
+        name="input",
+        title=title,
+        values=padded.numpy(),
+        colors="gray",
+        limits=ink,
+        outside=outside.numpy(),
+        edit="painted",
+        ink=ink,
+        width=260,
+        note=note,
+    )
+
+
+def _draw_kernel(kernel: Tensor) -> Grid:
+    title = say(N_("Kernel, {h} × {w}: type your own numbers"), h=kernel.shape[0], w=kernel.shape[1])
+    return Grid(
+        name="kernel", title=title, values=kernel.numpy(), colors="diverging", numbers=True, edit="cells", width=170
+    )
+
+
+def _show_transposed(image: Tensor, kernel: Tensor, stride: int) -> Scene:
+    small = image[4:-4:2, 4:-4:2]  # every second cell: the way back makes it large again
+    output = conv.transpose_convolve(small, kernel, stride)
+    stamps = conv.count_stamps((small.shape[0], small.shape[1]), (kernel.shape[0], kernel.shape[1]), stride)
+    uneven = kernel.shape[0] % stride != 0
+    note = (
+        say(
+            N_(
+                "The stride {s} does not divide the kernel size {k}: stamps overlap unevenly, and a "
+                "checkerboard appears."
+            ),
+            s=stride,
+            k=kernel.shape[0],
+        )
+        if uneven
+        else say(
+            N_("The stride {s} divides the kernel size {k}: inside, as many stamps overlap everywhere."),
+            s=stride,
+            k=kernel.shape[0],
+        )
+    )
+    h, k = small.shape[0], kernel.shape[0]
+    rows: list[list[Panel]] = [
+        [
+            Grid(
+                name="input",
+                title=say(N_("Input, {h} × {w}"), h=h, w=small.shape[1]),
+                values=small.numpy(),
+                colors="gray",
+                width=200,
+            ),
+            _draw_kernel(kernel),
+            Grid(
+                name="output",
+                title=say(N_("Output, {h} × {w}"), h=output.shape[0], w=output.shape[1]),
+                values=output.numpy(),
+                colors="diverging",
+                width=300,
+            ),
+            Grid(
+                name="stamps",
+                title=say(N_("Stamps on each cell")),
+                values=stamps.numpy(),
+                colors="sequential",
+                limits=(0, float(stamps.max())),
+                width=300,
+                note=note,
+            ),
+        ]
+    ]
+    numbers = rf"H_\text{{out}} = ({h} - 1) \cdot {stride} + {k} = {output.shape[0]}"
+    return Scene(rows=rows, numbers=numbers, facts={"same": ""})
+
+
+def _compare(output: Tensor, turned: Tensor, bias: float) -> str:
+    if torch.allclose(output, turned, atol=1e-6):
+        return "same"
+    return "sign" if torch.allclose(output - bias, bias - turned, atol=1e-6) else "other"
+
+
+def ask_questions(stream: random.Random) -> tuple[Question, Question, Question]:
+    """Output size, one value by hand, and where a window begins."""
+    return _ask_size(stream), _ask_value(stream), _ask_place(stream)
+
+
+def _ask_size(stream: random.Random) -> Question:
+    size, kernel, stride, padding = (
+        stream.choice([16, 28, 32, 64]),
+        stream.choice([2, 3, 5, 7]),
+        stream.randint(1, 4),
+        stream.randint(0, 3),
+    )
+    outputs, lost = conv.count_outputs(size, kernel, 2 * padding, stride, 1)
+    return Question(
+        text=say(
+            N_(
+                "Input {size} × {size}, kernel {kernel} × {kernel}, stride {stride}, padding {padding} on"
+                " each side. How high is the output?"
+            ),
+            size=size,
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+        ),
+        kind="number",
+        answer=outputs,
+        why=say(
+            N_("⌊({size} + 2·{padding} − ({kernel} − 1) − 1) / {stride}⌋ + 1 = {outputs}; the division leaves {lost}."),
+            size=size,
+            padding=padding,
+            kernel=kernel,
+            stride=stride,
+            outputs=outputs,
+            lost=lost,
+        ),
+    )
+
+
+def _ask_value(stream: random.Random) -> Question:
+    patch = torch.tensor([[stream.randint(-2, 3) for _ in range(5)] for _ in range(5)], dtype=torch.float32)
+    name = stream.choice(["sobel-x", "sobel-y", "laplacian", "sharpen"])
+    row, column = stream.randint(0, 2), stream.randint(0, 2)
+    output = conv.cross_correlate(patch, conv.KERNELS[name])
+    terms = conv.list_products(patch, conv.KERNELS[name])[row * 3 + column]
+    shown = " + ".join(f"{int(term)}" for term in terms if term != 0).replace("+ -", "− ").replace("-", "−") or "0"
+    words: dict[str, Any] = {"kernel": say(_KERNEL_ROWS[name]), "row": row, "column": column}
+    return Question(
+        text=say(
+            N_(
+                "The kernel is {kernel}. Stride 1, no padding. What is the output at row {row}, column "
+                "{column} (counted from 0)?"
+            ),
+            **words,
+        ),
+        kind="number",
+        answer=int(output[row, column]),
+        why=say(
+            N_("The window begins at row {row}, column {column}: {sum} = {value}."),
+            row=row,
+            column=column,
+            sum=shown,
+            value=int(output[row, column]),
+        ),
+        grid=Grid(
+            name="question",
+            title=say(N_("Input, {h} × {w}"), h=5, w=5),
+            values=patch.numpy(),
+            colors="diverging",
+            numbers=True,
+            width=200,
+        ),
+    )
+
+
+_KERNEL_ROWS = {
+    name: "; ".join(" ".join(f"{int(cell)}".replace("-", "−") for cell in row) for row in conv.KERNELS[name])
+    for name in ("sobel-x", "sobel-y", "laplacian", "sharpen")
+}
+
+
+def _ask_place(stream: random.Random) -> Question:
+    kernel, stride, size = stream.choice([2, 3]), stream.choice([2, 3]), 9
+    outputs, _lost = conv.count_outputs(size, kernel, 0, stride, 1)
+    row, column = stream.randrange(outputs), stream.randrange(outputs)
+    cells = torch.tensor([[float(stream.randint(0, 9)) for _ in range(size)] for _ in range(size)])
+    return Question(
+        text=say(
+            N_(
+                "Kernel {kernel} × {kernel}, stride {stride}, no padding. Click the cell of the input "
+                "where the window for the output at row {row}, column {column} begins (its upper left "
+                "corner)."
+            ),
+            kernel=kernel,
+            stride=stride,
+            row=row,
+            column=column,
+        ),
+        kind="cell",
+        answer=(row * stride, column * stride),
+        why=say(N_("It begins at (row · stride, column · stride) = ({y}, {x})."), y=row * stride, x=column * stride),
+        grid=Grid(
+            name="question",
+            title=say(N_("Input, {h} × {w}"), h=size, w=size),
+            values=cells.numpy(),
+            numbers=False,
+            width=200,
+        ),
+    )
+
+
+LESSON = Lesson(
+    name="convolution",
+    idea=N_(
+        "A small matrix, the kernel, slides over the image. At each place window and kernel are multiplied cell by "
+        "cell and added up: one number of the output. Point at any cell and follow its sum."
+    ),
+    formula=r"\text{Output}(i,j) = \sum_{m}\sum_{n} W(m,n)\, X(i\,s + m\,d,\; j\,s + n\,d) + b",
+    controls=CONTROLS,
+    show=show_scene,
+    guess=Guess(
+        text=N_("In mathematics a convolution turns the kernel by 180° first. What would that change here?"),
+        options={
+            "same": N_("Nothing"),
+            "sign": N_("Only the sign"),
+            "other": N_("Another picture"),
+        },
+        answer=lambda scene: str(scene.facts["same"]),
+        surprise=N_(
+            "What PyTorch calls a convolution is a cross-correlation: the kernel is not turned. A network learns its "
+            "kernels, so it learns them turned, and nothing is lost."
+        ),
+    ),
+    code=(conv.cross_correlate, conv.list_products, conv.count_outputs),
+    ask=ask_questions,
+    at_work=(AtWork(page="pages/inspect/feature_maps.py", label=N_("In your network")),),
+    source="Dumoulin & Visin 2016",
+)
