@@ -8,9 +8,7 @@ chapter = contents.find_chosen()
 if chapter is None:
     layout.page_header(
         _("Learn"),
-        _(
-            "The mathematics of a convolutional network: one idea a lesson, alive on your own digit and network."
-        ),
+        _("The mathematics of a convolutional network: one idea a lesson, alive on your own digit and network."),
         help=_(
             "Each lesson is an experiment: move something, guess what will happen, then look. Every number comes "
             "from PyTorch. The address holds all that you set, so that you can send it; what you answered right "
