@@ -10,7 +10,7 @@ import streamlit as st
 
 from cnn_demo.ui.components import stage
 from cnn_demo.ui.learn import controls, live_view, question_view
-from cnn_demo.ui.shared import state
+from cnn_demo.ui.shared import i18n, state
 from cnn_demo.ui.shared.i18n import _
 from cnn_demo.ui.shared.navigation import PAGES
 
@@ -102,7 +102,8 @@ def _show_guess(lesson: Lesson, scene: Scene) -> None:
     given = st.session_state.setdefault(_GUESSED, {}).get(lesson.name)
     if given is None:
         with st.container(key="lesson-guess", gap="small"):
-            st.markdown(f"**{_('Guess first.')}** {_(guess.text)}")
+            begin = _("**Guess first.**")
+            st.markdown(begin + i18n.sentence_gap() + _(guess.text))
             with st.container(horizontal=True):
                 for name, words in guess.options.items():
                     st.button(
