@@ -33,6 +33,11 @@ CHAPTERS: tuple[Chapter, ...] = (
         N_("One convolution"),
         N_("Slide a small window over your digit and watch each product join the sum."),
     ),
+    Chapter(
+        "learning",
+        N_("Learning"),
+        N_("Follow one number forward, its slope back, and one step of the optimizer."),
+    ),
 )
 
 

@@ -30,8 +30,8 @@ def _ask_size(stream: random.Random) -> Question:
     return Question(
         text=say(
             N_(
-                "Input {size} × {size}, kernel {kernel} × {kernel}, stride {stride}, padding {padding} on"
-                " each side. How high is the output?"
+                "Input {size} × {size}, kernel {kernel} × {kernel}, stride {stride}, padding {padding} on "
+                "each side. How high is the output?"
             ),
             size=size,
             kernel=kernel,
@@ -102,9 +102,8 @@ def _ask_place(stream: random.Random) -> Question:
     return Question(
         text=say(
             N_(
-                "Kernel {kernel} × {kernel}, stride {stride}, no padding. Click the cell of the input "
-                "where the window for the output at row {row}, column {column} begins (its upper left "
-                "corner)."
+                "Kernel {kernel} × {kernel}, stride {stride}, no padding. Click the cell of the input where "
+                "the window for the output at row {row}, column {column} begins (its upper left corner)."
             ),
             kernel=kernel,
             stride=stride,

@@ -82,8 +82,8 @@ def show_scene(subject: Subject, values: Values) -> Scene:
     if outputs == 0:
         words = say(
             N_(
-                "The kernel reaches over {reach} cells and the padded input has {have}: there is no place"
-                " for it. Lower the dilation or add padding."
+                "The kernel reaches over {reach} cells and the padded input has {have}: there is no place for "
+                "it. Lower the dilation or add padding."
             ),
             reach=dilation * (extent - 1) + 1,
             have=size + before + after,
@@ -292,8 +292,9 @@ def _compare(output: Tensor, turned: Tensor, bias: float) -> str:
 LESSON = Lesson(
     name="convolution",
     idea=N_(
-        "A small matrix, the kernel, slides over the image. At each place window and kernel are multiplied cell by "
-        "cell and added up: one number of the output. Point at any cell and follow its sum."
+        "A small matrix, the kernel, slides over the image. At each place window and kernel are "
+        "multiplied cell by cell and added up: one number of the output. Point at any cell and follow "
+        "its sum."
     ),
     formula=r"\text{Output}(i,j) = \sum_{m}\sum_{n} W(m,n)\, X(i\,s + m\,d,\; j\,s + n\,d) + b",
     controls=CONTROLS,
@@ -307,8 +308,8 @@ LESSON = Lesson(
         },
         answer=lambda scene: str(scene.facts["same"]),
         surprise=N_(
-            "What PyTorch calls a convolution is a cross-correlation: the kernel is not turned. A network learns its "
-            "kernels, so it learns them turned, and nothing is lost."
+            "What PyTorch calls a convolution is a cross-correlation: the kernel is not turned. A network "
+            "learns its kernels, so it learns them turned, and nothing is lost."
         ),
     ),
     code=(conv.cross_correlate, conv.list_products, conv.count_outputs),
