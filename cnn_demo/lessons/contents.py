@@ -34,6 +34,11 @@ CHAPTERS: tuple[Chapter, ...] = (
         N_("Slide a small window over your digit and watch each product join the sum."),
     ),
     Chapter(
+        "pixels",
+        N_("The pixels first"),
+        N_("See what ToTensor and Normalize do to the numbers, and what happens when one forgets them."),
+    ),
+    Chapter(
         "learning",
         N_("Learning"),
         N_("Follow one number forward, its slope back, and one step of the optimizer."),
