@@ -34,9 +34,19 @@ CHAPTERS: tuple[Chapter, ...] = (
         N_("Slide a small window over your digit and watch each product join the sum."),
     ),
     Chapter(
+        "channels",
+        N_("Many channels"),
+        N_("Take a convolution apart by its input channels, and see what groups and 1 × 1 kernels save."),
+    ),
+    Chapter(
         "pixels",
         N_("The pixels first"),
         N_("See what ToTensor and Normalize do to the numbers, and what happens when one forgets them."),
+    ),
+    Chapter(
+        "equivariance",
+        N_("Equivariance"),
+        N_("Move the image, or move the map: when is it the same?"),
     ),
     Chapter(
         "learning",

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.download import DatasetUnavailable
-from cnn_demo.datasets.load import load_dataset
+from cnn_demo.datasets.load import Dataset, load_dataset
+from cnn_demo.datasets.specs import DATASETS, get_spec
 from cnn_demo.datasets.splits import Split
 from cnn_demo.lessons import pixels
 from cnn_demo.lessons.controls import Choice, Slider, Values
@@ -49,21 +50,24 @@ CONTROLS = (
 
 
 @lru_cache(maxsize=4)
-def load_train(name: str) -> Split | None:
-    """The training images of a data set that is on this machine; of mnist-mini for other digits; None for nothing."""
+def load_images(name: str) -> Dataset | None:
+    """A data set that is on this machine; mnist-mini for other digits; None where there is nothing."""
+    if name not in DATASETS.names:  # a network for photographs
+        return None
     try:
-        return load_dataset(name, download=False).train
+        return load_dataset(name, download=False)
     except DatasetUnavailable:
-        return load_dataset("mnist-mini", download=False).train if name.startswith("mnist") else None
+        return load_dataset("mnist-mini", download=False) if get_spec(name).digits else None
 
 
 def show_scene(subject: Subject, values: Values) -> Scene:
     """The scene at these values."""
     spec = subject.network.spec
-    split = load_train(spec.name)
-    if split is None:
+    data = load_images(spec.name)
+    if data is None:
         words = say(N_("The images that this network was trained on are not on this machine. Choose another network."))
         return Scene(rows=[[Text(name="none", lines=[words])]], facts={"range": ""})
+    split = data.train
     count = min(values["images"], len(split))
     images = split.images[:count]
     mean, std = pixels.measure_pixels(images)
@@ -74,9 +78,7 @@ def show_scene(subject: Subject, values: Values) -> Scene:
     ]
     ends = torch.tensor([0, 255], dtype=torch.uint8).expand(1, len(mean), 1, 2)  # black and white
     low, high = _normalize_all(ends, mean, std)[0, 0, 0].tolist()
-    numbers = (
-        rf"\frac{{0 - {write_tex(float(mean[0]))}}}{{{write_tex(float(std[0]))}}} = {write_tex(low)}, \qquad "
-    )
+    numbers = rf"\frac{{0 - {write_tex(float(mean[0]))}}}{{{write_tex(float(std[0]))}}} = {write_tex(low)}, \qquad "
     numbers += rf"\frac{{1 - {write_tex(float(mean[0]))}}}{{{write_tex(float(std[0]))}}} = {write_tex(high)}"
     reveal: list[list[Panel]] = [
         [
@@ -93,7 +95,10 @@ def show_scene(subject: Subject, values: Values) -> Scene:
         ]
     ]
     return Scene(
-        rows=rows, numbers=numbers, reveal=reveal, facts={"range": "more" if high > 2.5 else "", "low": low, "high": high}
+        rows=rows,
+        numbers=numbers,
+        reveal=reveal,
+        facts={"range": "more" if high > 2.5 else "", "low": low, "high": high},
     )
 
 
@@ -192,20 +197,17 @@ def _show_answer(subject: Subject, fault: str) -> list[Panel]:
 
 def count_faults(subject: Subject, values: Values) -> Iterator[list[list[Panel]]]:
     """Read the same test images with every fault, one fault after the other."""
-    spec, name = subject.network.spec, subject.network.spec.name
-    try:
-        test = load_dataset(name, download=False).test
-    except DatasetUnavailable:
-        if not name.startswith("mnist"):
-            yield [[Text(name="none", lines=[say(N_("The test images of this network are not on this machine."))])]]
-            return
-        name, test = "mnist-mini", load_dataset("mnist-mini", download=False).test
+    spec, data = subject.network.spec, load_images(subject.network.spec.name)
+    if data is None:
+        yield [[Text(name="none", lines=[say(N_("The test images of this network are not on this machine."))])]]
+        return
+    images, labels = data.test.images[:COUNTED], data.test.labels[:COUNTED]
     found: list[Bar] = []
     for fault, words in FAULTS.items():
-        right = pixels.count_correct(subject.network.model, test.images[:COUNTED], test.labels[:COUNTED], spec, fault)
+        right = pixels.count_correct(subject.network.model, images, labels, spec, fault)
         found.append(Bar(say(words), right, "first" if fault == "none" else "second"))
-        title = say(N_("Right answers among the first {n} test images of {data}"), n=min(COUNTED, len(test)), data=name)
-        yield [[Bars(name="faults", title=title, bars=list(found), limit=COUNTED)]]
+        title = say(N_("Right answers among the first {n} test images of {data}"), n=len(labels), data=data.spec.name)
+        yield [[Bars(name="faults", title=title, bars=list(found), limit=len(labels))]]
 
 
 LESSON = Lesson(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_faults_are_what_torchvision_makes_of_them() -> None:
         assert torch.allclose(pixels.prepare_wrongly(image, spec, fault)[0], expected, atol=1e-4), fault
 
 
-def test_a_network_that_gets_dark_on_light_cannot_read(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_network_that_gets_dark_on_light_cannot_read(tmp_path: Path) -> None:
     network = load_model(SHIPPED_REF, Store(tmp_path))
     test = load_dataset("mnist-mini", download=False).test
     right = {
