@@ -29,6 +29,11 @@ class Chapter:
 
 CHAPTERS: tuple[Chapter, ...] = (
     Chapter(
+        "plain-network",
+        N_("Why not a plain network?"),
+        N_("Count what a layer costs that connects everything, and find out what it does not know."),
+    ),
+    Chapter(
         "convolution",
         N_("One convolution"),
         N_("Slide a small window over your digit and watch each product join the sum."),
@@ -47,6 +52,26 @@ CHAPTERS: tuple[Chapter, ...] = (
         "equivariance",
         N_("Equivariance"),
         N_("Move the image, or move the map: when is it the same?"),
+    ),
+    Chapter(
+        "pooling",
+        N_("Pooling"),
+        N_("Keep the largest number or the mean of a window, and see who learns from it."),
+    ),
+    Chapter(
+        "activations",
+        N_("Activations"),
+        N_("Follow a gradient through twenty layers, and see it vanish, explode or live."),
+    ),
+    Chapter(
+        "batch-norm",
+        N_("Batch norm"),
+        N_("Shift and scale a batch, switch the mode, and train where nothing else trains."),
+    ),
+    Chapter(
+        "residual",
+        N_("Residual connections"),
+        N_("Add what came in to what goes out, and see how deep a network may be."),
     ),
     Chapter(
         "learning",

@@ -138,7 +138,7 @@ def _show_network(subject: Subject, values: Values) -> list[list[Panel]]:
     rest = parts[order[_SHOWN:]].sum(0) if len(order) > _SHOWN else None
     limit = float(parts.abs().max())
     first: list[Panel] = [
-        Grid(name=f"input-{i}", title=say(N_("Input channel {n}"), n=i), values=x[i].numpy(), width=140) for i in shown
+        Grid(name=f"input-{i}", title=say(N_("Input channel {n}"), n=i), values=x[i].numpy(), width=126) for i in shown
     ]
     second: list[Panel] = [
         Grid(
@@ -147,15 +147,15 @@ def _show_network(subject: Subject, values: Values) -> list[list[Panel]]:
             values=parts[i].numpy(),
             colors="diverging",
             limits=(-limit, limit),
-            width=140,
+            width=126,
         )
         for i in shown
     ]
     if rest is not None:
         title = say(N_("From the other {n}"), n=len(order) - _SHOWN)
-        second.append(Grid(name="rest", title=title, values=rest.numpy(), colors="diverging", width=140))
+        second.append(Grid(name="rest", title=title, values=rest.numpy(), colors="diverging", width=126))
     title = say(N_("{layer}, channel {channel}: their sum + bias {bias}"), layer=node.name, channel=channel, bias=bias)
-    second.append(Grid(name="output", title=title, values=output.numpy(), colors="diverging", width=150))
+    second.append(Grid(name="output", title=title, values=output.numpy(), colors="diverging", width=126))
     return [first, second]
 
 
