@@ -78,6 +78,11 @@ CHAPTERS: tuple[Chapter, ...] = (
         N_("Learning"),
         N_("Follow one number forward, its slope back, and one step of the optimizer."),
     ),
+    Chapter(
+        "transformer",
+        N_("From CNN to transformer"),
+        N_("Cut the image into patches, let them look at each other, and compare images with sentences."),
+    ),
 )
 
 

@@ -1,5 +1,7 @@
 """Learn: the mathematics of a convolutional network, one experiment a lesson."""
 
+import streamlit as st
+
 from cnn_demo.ui.learn import contents
 from cnn_demo.ui.shared import layout
 from cnn_demo.ui.shared.i18n import _
@@ -26,9 +28,10 @@ if chapter is None:
     contents.say_unknown()
     contents.show_contents()
 else:
-    if contents.show_path(chapter):
+    with st.container(horizontal=True, vertical_alignment="center", key="lesson-path"):
+        asked = contents.show_path(chapter)
+        chosen = None if asked else subject.choose_subject()
+    if asked:
         lesson_view.show_questions(chapter.name)
-    else:
-        found = subject.choose_subject()
-        if found is not None:
-            lesson_view.show_lesson(chapter.name, found)
+    elif chosen is not None:
+        lesson_view.show_lesson(chapter.name, chosen)

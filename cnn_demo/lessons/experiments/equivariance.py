@@ -105,14 +105,14 @@ def show_scene(subject: Subject, values: Values) -> Scene:
     largest = float(difference.abs().max())
     rows: list[list[Panel]] = [
         [
-            Grid(name="image", title=say(N_("Image X")), values=image.numpy(), colors="gray", limits=(0, 1), width=168),
+            Grid(name="image", title=say(N_("Image X")), values=image.numpy(), colors="gray", limits=(0, 1), width=112),
             Grid(
                 name="moved",
                 title=say(N_("Moved: T(X)")),
                 values=moved.numpy(),
                 colors="gray",
                 limits=(0, 1),
-                width=168,
+                width=112,
             ),
         ],
         [

@@ -46,7 +46,7 @@ def show_scene(subject: Subject, values: Values) -> Scene:
                 colors="gray",
                 limits=(0, 1),
                 edit="painted",
-                width=252,
+                width=224,
             ),
             Grid(
                 name="output",
@@ -54,7 +54,7 @@ def show_scene(subject: Subject, values: Values) -> Scene:
                 values=output.numpy(),
                 colors="gray",
                 limits=(0, 1),
-                width=224,
+                width=196,
             ),
             _draw_changes(image, size, stride),
         ],

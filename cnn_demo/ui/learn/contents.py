@@ -57,15 +57,14 @@ def show_path(chapter: Chapter) -> bool:
     """Back to the list, and to the lessons before and after; whether the questions are wanted."""
     place = CHAPTERS.index(chapter)
     parts = {"experiment": N_("Experiment"), "questions": N_("Three questions")}
-    with st.container(horizontal=True, key="lesson-path", vertical_alignment="center"):
-        part = state.choose_view("part", _("Part of the lesson"), parts, key="learn:part")
-        st.button(_("All lessons"), icon=":material/list:", on_click=open_lesson, args=[None], type="tertiary")
-        if place > 0:
-            before = CHAPTERS[place - 1]
-            words = f"{place}. {_(before.title)}"
-            st.button(words, icon=":material/arrow_back:", on_click=open_lesson, args=[before.name], type="tertiary")
-        if place + 1 < len(CHAPTERS):
-            after = CHAPTERS[place + 1]
-            words = f"{place + 2}. {_(after.title)}"
-            st.button(words, icon=":material/arrow_forward:", on_click=open_lesson, args=[after.name], type="tertiary")
+    part = state.choose_view("part", _("Part of the lesson"), parts, key="learn:part")
+    st.button(_("All lessons"), icon=":material/list:", on_click=open_lesson, args=[None], type="tertiary")
+    if place > 0:
+        before = CHAPTERS[place - 1]
+        words = f"{place}. {_(before.title)}"
+        st.button(words, icon=":material/arrow_back:", on_click=open_lesson, args=[before.name], type="tertiary")
+    if place + 1 < len(CHAPTERS):
+        after = CHAPTERS[place + 1]
+        words = f"{place + 2}. {_(after.title)}"
+        st.button(words, icon=":material/arrow_forward:", on_click=open_lesson, args=[after.name], type="tertiary")
     return part == "questions"

@@ -17,7 +17,7 @@ from cnn_demo.ui.shared.navigation import PAGES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cnn_demo.lessons.lesson import AtWork, Lesson, Subject
+    from cnn_demo.lessons.lesson import AtWork, Guess, Lesson, Subject
     from cnn_demo.lessons.panels import Panel, Scene
 
 _GUESSED = "learn:guessed"
@@ -118,20 +118,26 @@ def _show_guess(lesson: Lesson, scene: Scene) -> None:
                 )
         return
     with st.container(key="lesson-surprise", gap="small"):
-        right = _(guess.options[answer])
-        if given == "":
-            st.markdown(f"**{right}.**")
-        elif given == answer:
-            st.markdown(_("**Yes: {answer}.**").format(answer=right))
-        else:
-            said = _("You said “{given}”. **Here it is: {answer}.**")
-            st.markdown(said.format(given=_(guess.options.get(given, "")), answer=right))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _judge_guess(guess, given, answer)
+            words = _("Guess again")
+            st.button(
+                words, key=f"learn:again:{lesson.name}", on_click=_take_guess, args=[lesson, None], type="tertiary"
+            )
         st.markdown(_fill(_(guess.surprise), scene.facts))
     if scene.reveal:
         show_rows(lesson, "reveal", scene.reveal)
-    st.button(
-        _("Guess again"), key=f"learn:again:{lesson.name}", on_click=_take_guess, args=[lesson, None], type="tertiary"
-    )
+
+
+def _judge_guess(guess: Guess, given: str, answer: str) -> None:
+    right = _(guess.options[answer])
+    if given == "":
+        st.markdown(f"**{right}.**", width="content")
+    elif given == answer:
+        st.markdown(_("**Yes: {answer}.**").format(answer=right), width="content")
+    else:
+        said = _("You said “{given}”. **Here it is: {answer}.**")
+        st.markdown(said.format(given=_(guess.options.get(given, "")), answer=right), width="content")
 
 
 def _fill(text: str, facts: Mapping[str, Any]) -> str:

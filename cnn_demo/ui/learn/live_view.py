@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -31,43 +32,38 @@ def _open_jobs() -> LiveJobs:
 
 def show_live(lesson: Lesson, live: Live, subject: Subject, values: Values, show_rows: ShowRows) -> None:
     """The button, and what the training of these very settings has shown so far."""
-    key = f"learn:live:{lesson.name}"
-    job: LiveJob | None = st.session_state.get(key)
+    key, jobs = f"learn:live:{lesson.name}", _open_jobs()
     settings = _name_settings(live, subject, values)
+    job: LiveJob | None = st.session_state.get(key)
     if job is not None and st.session_state.get(f"{key}:of") != settings:
         job = None  # something was moved since
-    active = job is not None and not job.ended
-    st.fragment(_watch, run_every=_EVERY if active else None)(lesson, live, subject, values, settings, show_rows)
-
-
-def _watch(lesson: Lesson, live: Live, subject: Subject, values: Values, settings: str, show_rows: ShowRows) -> None:
-    key, jobs = f"learn:live:{lesson.name}", _open_jobs()
-    job: LiveJob | None = st.session_state.get(key)
-    if job is not None and st.session_state.get(f"{key}:of") != settings:
-        job = None
     if job is None or job.ended:
-        words = _(live.button) if job is None else _("Once more")
-        start = lambda: live.run(subject, values)
+        start = partial(live.run, subject, dict(values))
         st.button(
-            words,
+            _(live.button) if job is None else _("Once more"),
             key=f"{key}:start",
             icon=":material/play_arrow:",
             on_click=_start,
             args=[key, settings, jobs, (lesson.name, settings), start, live.seconds],
             help=_("At most {n} seconds on this machine's processor.").format(n=round(live.seconds)),
         )
-    else:
-        _show_state(job, jobs)
-        st.button(_("Stop"), key=f"{key}:stop", icon=":material/stop:", on_click=jobs.stop, args=[job, _visitor()])
     if st.session_state.pop(f"{key}:full", False):
         st.warning(_("Too many trainings wait on this machine. Try again in a minute."), icon=":material/group:")
-    if job is None:
-        return
+    if job is not None:
+        # The button is not in this fragment: a click on it must set the timer, which belongs to what is around it.
+        st.fragment(_watch, run_every=None if job.ended else _EVERY)(lesson, job, jobs, key, show_rows)
+
+
+def _watch(lesson: Lesson, job: LiveJob, jobs: LiveJobs, key: str, show_rows: ShowRows) -> None:
+    ended = job.ended  # asked once: it may end meanwhile
+    if not ended:
+        _show_state(job, jobs)
+        st.button(_("Stop"), key=f"{key}:stop", icon=":material/stop:", on_click=jobs.stop, args=[job, _visitor()])
     if job.error:
         st.error(_("The training failed: {reason}").format(reason=job.error))
     if job.rows is not None:
         show_rows(lesson, "live", job.rows, ())
-    if job.ended and not st.session_state.get(f"{key}:seen-end"):
+    if ended and not st.session_state.get(f"{key}:seen-end"):
         st.session_state[f"{key}:seen-end"] = True
         st.rerun()  # the timer goes
 

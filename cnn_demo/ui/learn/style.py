@@ -6,6 +6,7 @@ import streamlit as st
 
 _STYLE = """
 <style>
+  .stMainBlockContainer { padding-bottom: 1.5rem; }
   .st-key-lesson-idea p { font-size: 1.06rem; line-height: 1.5; }
   .st-key-lesson-formula .katex-display { margin: 0; padding: .2rem 0; overflow-x: auto; overflow-y: hidden; }
   .st-key-lesson-formula .katex { font-size: 1.05em; }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def choose_subject() -> Subject | None:
     """The pickers, folded away; None where network or image cannot be had, which has been said."""
-    with st.expander(_("Your image and your network"), icon=":material/tune:"):
+    with st.popover(_("Your image and your network"), icon=":material/tune:", width="content"):
         network = loaded_network.choose_network()
         image = chosen_image.choose_image(network) if network else None
     if network is None or image is None:

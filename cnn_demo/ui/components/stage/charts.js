@@ -57,7 +57,7 @@ class CurvesView {
   show(panel) {
     this.panel = panel;
     this.box.dataset.panel = panel.name;
-    const width = Math.min(520, this.stage.room()), height = 230, [left, bottom, top, right] = [58, 38, 8, 12];
+    const width = Math.max(240, Math.min(520, this.box.clientWidth || this.stage.room())), height = 196, [left, bottom, top, right] = [58, 38, 8, 12];
     const finite = (value) => Number.isFinite(value) && (!panel.log || value > 0);
     const ys = panel.lines.flatMap((line) => [...line.y.numbers].filter(finite));
     const xs = panel.lines.flatMap((line) => [...line.x.numbers].filter(Number.isFinite));
