@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,7 +83,7 @@ def draw_curves(
         marks: (x, text) of dashed vertical lines, the changes of the learning rate.
         width: of the figure in inches; its height follows.
     """
-    with mpl.rc_context({"font.family": _list_installed(FONTS), "svg.fonttype": "none", "axes.unicode_minus": False}):
+    with house_fonts():
         figure = Figure(figsize=(width, width * 0.42), dpi=160, layout="constrained")
         figure.suptitle(title, fontsize=13, parse_math=False)  # a name that a person gave may hold a $
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
@@ -121,6 +122,11 @@ def draw_curves(
                 axes.legend(frameon=False)
         figure.canvas.draw()  # texts are measured while the fonts above are in force
     return figure
+
+
+def house_fonts() -> AbstractContextManager[None]:
+    """Fonts that have Chinese, for as long as the block lasts."""
+    return mpl.rc_context({"font.family": _list_installed(FONTS), "svg.fonttype": "none", "axes.unicode_minus": False})
 
 
 def figure_bytes(figure: Figure, kind: str) -> bytes:
@@ -169,7 +175,7 @@ def draw_feature_maps(title: str, tiles: Tiles, colors: str, value: str, note: s
         width: of the figure in inches; its height follows.
     """
     height, across = tiles.picture.shape[:2]
-    with mpl.rc_context({"font.family": _list_installed(FONTS), "svg.fonttype": "none", "axes.unicode_minus": False}):
+    with house_fonts():
         figure = Figure(figsize=(width, max(2.2, width * 0.88 * height / across + 0.9)), dpi=160, layout="constrained")
         axes = figure.subplots()
         axes.imshow(tiles.picture, interpolation="nearest")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cnn_demo.lessons import convolution as conv
 from cnn_demo.lessons.controls import Cells, Choice, Painting, Slider, Switch, Values
 from cnn_demo.lessons.exercises.convolution import ask_questions
-from cnn_demo.lessons.lesson import AtWork, Guess, Lesson, Subject, read_painting
+from cnn_demo.lessons.experiments.convolution_setup import set_up
+from cnn_demo.lessons.lesson import AtWork, Guess, Lesson, Subject
 from cnn_demo.lessons.panels import EMPTY, Grid, Panel, Scene, Text, Window
 from cnn_demo.lessons.words import Words, say
 from cnn_demo.locales import N_
@@ -27,6 +28,7 @@ CONTROLS = (
             "sharpen": N_("Sharpen"),
             "laplacian": N_("Laplacian"),
             "learnt": N_("Learnt by your network"),
+            "unit": N_("The unit pinned on Feature maps"),
             "own": N_("My own numbers"),
         },
         default="sobel-x",
@@ -62,17 +64,19 @@ CONTROLS = (
 
 def show_scene(subject: Subject, values: Values) -> Scene:
     """The scene at these values."""
-    image, ink = find_input(subject, values)
-    kernel, bias = find_kernel(subject, values)
-    stride, dilation = values["stride"], values["dilation"]
+    setup = set_up(subject, values)
+    if setup is None:
+        words = say(
+            N_(
+                "Click a unit of a convolution on Feature maps first; then this lesson opens with its window "
+                "and kernel."
+            )
+        )
+        return Scene(rows=[[Text(name="none", lines=[words])]], facts={"same": ""})
+    image, kernel, bias = setup.image, setup.kernel, setup.bias
+    stride, dilation, before, after, ink = setup.stride, setup.dilation, setup.before, setup.after, setup.ink
     if values["transposed"]:
         return _show_transposed(image, kernel, stride)
-    before = after = 0
-    if values["padding"] == "same":
-        before, after = conv.split_same_padding(kernel.shape[0], dilation)
-    elif values["padding"] == "n":
-        before = after = values["n"]
-    fill = values["fill"] if values["padding"] != "valid" else "zeros"
     size, extent = image.shape[0], kernel.shape[0]
     outputs, lost = conv.count_outputs(size, extent, before + after, stride, dilation)
     numbers = (
@@ -93,14 +97,14 @@ def show_scene(subject: Subject, values: Values) -> Scene:
             numbers=numbers,
             facts={"same": ""},
         )
-    padded = conv.pad_image(image, (before, after, before, after), fill)
+    padded = conv.pad_image(image, (before, after, before, after), setup.fill)
     output = conv.cross_correlate(padded, kernel, bias, stride, dilation)
     turned = conv.convolve(padded, kernel, bias, stride, dilation)
     products = conv.list_products(padded, kernel, stride, dilation)
     across = output.shape[1]
     window = Window(
         name="window",
-        title=say(N_("The window, product by product")),
+        title=setup.title if setup.title.text else say(N_("The window, product by product")),
         source="input",
         kernel="kernel",
         output="output",
@@ -111,7 +115,7 @@ def show_scene(subject: Subject, values: Values) -> Scene:
         stride=(stride, stride),
         dilation=(dilation, dilation),
         bias=bias,
-        at=min(_first_place(values, output), output.numel() - 1),
+        at=min(int(output.abs().argmax()) if setup.at is None else setup.at, output.numel() - 1),
         control="at",
     )
     lost_words = (
@@ -164,42 +168,6 @@ def show_scene(subject: Subject, values: Values) -> Scene:
         ]
     ]
     return Scene(rows=rows, numbers=numbers, reveal=reveal, facts={"same": _compare(output, turned, bias)})
-
-
-def find_input(subject: Subject, values: Values) -> tuple[Tensor, tuple[float, float]]:
-    """What the window slides over, ``(H, W)``: the painting or the image; and the values of black and white in it.
-
-    For a learnt kernel these are the numbers that the network's first layer reads: normalized ones.
-    """
-    pixels = read_painting(values["painted"]) if values["painted"] else subject.gray
-    if values["kernel"] != "learnt":
-        return pixels, (0.0, 1.0)
-    black, white = subject.normalize_gray(torch.tensor([[0.0, 1.0]]))[0].tolist()
-    return subject.normalize_gray(pixels), (black, white)
-
-
-def find_kernel(subject: Subject, values: Values) -> tuple[Tensor, float]:
-    """The kernel ``(kh, kw)`` and its bias."""
-    name = values["kernel"]
-    if name == "own" and values["cells"]:
-        return torch.tensor(values["cells"], dtype=torch.float32), 0.0
-    if name == "learnt":
-        layer = next(module for module in subject.network.model.modules() if isinstance(module, nn.Conv2d))
-        channel = min(values["channel"], layer.out_channels - 1)
-        bias = 0.0 if layer.bias is None else float(layer.bias[channel])
-        return layer.weight[channel, 0].detach(), bias
-    if name in ("blur", "identity"):
-        side = values["size"]
-        kernel = torch.full((side, side), 1 / side**2) if name == "blur" else torch.zeros(side, side)
-        if name == "identity":
-            kernel[(side - 1) // 2, (side - 1) // 2] = 1
-        return kernel, 0.0
-    return conv.KERNELS.get(name, conv.KERNELS["identity"]), 0.0
-
-
-def _first_place(values: Values, output: Tensor) -> int:
-    """The place of the address; else the one with the largest magnitude, where there is something to see."""
-    return values["at"] or int(output.abs().argmax())
 
 
 def _draw_input(

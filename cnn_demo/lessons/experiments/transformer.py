@@ -257,10 +257,11 @@ def _show_captions(subject: Subject, values: Values) -> Scene:
 
 
 def find_caption(name: str, language: str) -> str:
-    """The first caption of a class in a language: Chinese is told by its characters."""
+    """The longest caption of a class in a language: Chinese is told by its characters."""
     chinese = [caption for caption in write_captions(name) if any("\u4e00" <= sign <= "\u9fff" for sign in caption)]
     others = [caption for caption in write_captions(name) if caption not in chinese]
-    return (chinese or others)[0] if language == "zh" else (others or chinese)[0]
+    found = chinese if language == "zh" else others
+    return max(found or write_captions(name), key=len)
 
 
 LESSON = Lesson(

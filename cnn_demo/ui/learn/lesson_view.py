@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -37,7 +38,7 @@ def show_lesson(name: str, subject: Subject) -> None:
             st.markdown(_(lesson.idea))
         with st.container(key="lesson-controls", gap="small"):
             controls.show_controls(lesson, values)
-        _show_ways(lesson)
+        _show_ways(lesson, scene)
     with right:
         with st.container(key="lesson-formula", horizontal=True, gap="medium", vertical_alignment="center"):
             for text in filter(None, (lesson.formula, scene.numbers)):
@@ -151,15 +152,44 @@ def _take_guess(lesson: Lesson, given: str | None) -> None:
     guessed[lesson.name] = given
 
 
-def _show_ways(lesson: Lesson) -> None:
+def _show_ways(lesson: Lesson, scene: Scene) -> None:
     with st.container(key="lesson-ways", gap="small"):
         with st.popover(_("The PyTorch lines"), icon=":material/code:"):
             st.caption(_("The running source of this lesson: {module}").format(module=f"`{lesson.code[0].__module__}`"))
             st.code("\n\n".join(inspect.getsource(function).rstrip() for function in lesson.code), language="python")
+        _show_downloads(lesson, scene)
         for way in lesson.at_work:
             _link(way)
         if lesson.source:
             st.caption(_("After {source}").format(source=lesson.source))
+
+
+def _show_downloads(lesson: Lesson, scene: Scene) -> None:
+    """The picture for a slide, made when somebody asks for it; the page itself prints without its menus."""
+    from cnn_demo.lessons.contents import find_chapter
+
+    chapter = find_chapter(lesson.name)
+    title = _(chapter.title) if chapter else lesson.name
+    code = i18n.language()  # the bytes are made in another thread, which belongs to no session
+    with st.popover(_("A picture for a slide"), icon=":material/download:"):
+        for kind in ("png", "svg", "pdf"):
+            st.download_button(
+                f".{kind}",
+                partial(_draw_picture, title, scene, kind, code),
+                f"{lesson.name}.{kind}",
+                key=f"learn:file:{lesson.name}:{kind}",
+                on_click="ignore",
+                type="tertiary",
+                icon=":material/draft:",
+            )
+
+
+def _draw_picture(title: str, scene: Scene, kind: str, code: str) -> bytes:
+    from cnn_demo.lessons.figure import draw_scene
+    from cnn_demo.plots.figures import figure_bytes
+
+    with i18n.use(code):
+        return figure_bytes(draw_scene(title, scene.rows, _), kind)
 
 
 def _link(way: AtWork) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from cnn_demo.ui.shared import chosen_image, loaded_network
+from cnn_demo.ui.shared import chosen_image, loaded_network, state
 from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
@@ -24,4 +24,12 @@ def choose_subject() -> Subject | None:
 
     from cnn_demo.lessons.lesson import Subject
 
-    return Subject(image=torch.from_numpy(image.copy()), network=network)
+    return Subject(image=torch.from_numpy(image.copy()), network=network, unit=_read_unit())
+
+
+def _read_unit() -> tuple[str, int, int, int] | None:
+    """The unit that was pinned on Feature maps, in the words of that page's address."""
+    parts = (st.query_params.get("unit") or state.remembered("unit") or "").rsplit(",", 3)
+    if len(parts) != 4 or not all(part.isdecimal() for part in parts[1:]):
+        return None
+    return parts[0], int(parts[1]), int(parts[2]), int(parts[3])

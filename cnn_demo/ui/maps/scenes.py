@@ -220,6 +220,19 @@ def _show_arithmetic(network: LoadedModel, scene: Scene) -> None:
         trace = trace_unit(scene.maps, layer.name, *index).plain() | pin | more
     colors = color_table(DIVERGING).tolist()
     explorer.show_arithmetic(trace, colors, class_names(network), "maps:arithmetic", lambda: st.rerun(CHANNEL))
+    if pin is not None and scene.maps.nodes[pin["layer"]].op == "conv2d":
+        _link_lesson()
+
+
+def _link_lesson() -> None:
+    """To the lesson on one convolution, with this unit's window and kernel."""
+    params = {name: st.query_params[name] for name in ("net", "sample", "input", "unit") if name in st.query_params}
+    st.page_link(
+        "pages/learn/learn.py",
+        label=_("Slide this window yourself, in the lesson on convolution"),
+        icon=":material/school:",
+        query_params={"lesson": "convolution", "kernel": "unit", **params},
+    )
 
 
 def _tabulate_layers(scene: Scene) -> list[dict[str, Any]]:
