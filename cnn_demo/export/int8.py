@@ -38,6 +38,7 @@ from onnxruntime.quantization.qdq_loss_debug import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from cnn_demo.datasets.device_dataset import normalize
+from cnn_demo.datasets.download import DatasetUnavailable
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.export.formats import Exported, ExportFailed
 from cnn_demo.export.onnx_file import INPUT, export_onnx
@@ -87,10 +88,17 @@ class ImageReader(CalibrationDataReader):
 def choose_calibration_images(loaded: LoadedModel, count: int) -> torch.Tensor:
     """Normalized training images ``(count, C, H, W)``, the same each time. The test images are never among them.
 
+    For a network of another set of digits that is not on this machine, those of mnist-mini, which ships.
+
     Raises:
         DatasetUnavailable: the data set is not on this machine.
     """
-    train = load_dataset(loaded.spec.name, download=False).train
+    try:
+        train = load_dataset(loaded.spec.name, download=False).train
+    except DatasetUnavailable:
+        if not loaded.spec.digits:
+            raise
+        train = load_dataset("mnist-mini", download=False).train
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(_SEED))[:count]
     return normalize(train.take(order).images, loaded.spec).contiguous()
 

@@ -165,6 +165,7 @@ def make_receipt(
     files: Mapping[str, Path],
     test: Split,
     *,
+    dataset: str = "",
     drawing: torch.Tensor | None = None,
     limits: Mapping[str, Limits] = LIMITS,
     calls: tuple[int, int] = (100, 10),
@@ -176,6 +177,7 @@ def make_receipt(
         loaded: the network.
         files: by the name of their format; formats that do not compute anything are left out by the caller.
         test: the test split of its data set, bytes ``(N, C, H, W)``.
+        dataset: whose split that is, where it is not the network's own.
         drawing: the visitor's, as the network takes it: ``(1, C, H, W)``, normalized.
         limits: by format; :data:`EXACT` for the others.
         calls: how often a batch of 1 and a batch of 256 are timed.
@@ -211,7 +213,7 @@ def make_receipt(
     packages = {name: version(name) for name in ("torch", "onnx", "onnxruntime")}
     made = datetime.now(timezone.utc).isoformat(timespec="seconds")
     versions = {"cnn_demo": __version__, "python": platform.python_version(), **packages}
-    return Receipt(loaded.key, loaded.spec.name, made, machine, versions, tuple(rows))
+    return Receipt(loaded.key, dataset or loaded.spec.name, made, machine, versions, tuple(rows))
 
 
 def _ask(runner: Runner, loaded: LoadedModel, test: Split, progress: Callable[[float], None]) -> NDArray[np.float32]:

@@ -18,11 +18,16 @@ SOBEL = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 WIDE = {"width": 1440, "height": 1300}
 
 
-def sample(label: int, number: int) -> torch.Tensor:
-    """The test image of that class and number, (28, 28) in [0, 1]."""
+def image_of(label: int, number: int) -> torch.Tensor:
+    """The test image of that class and number, (1, 28, 28) uint8."""
     split = load_dataset("mnist-mini", download=False).test
     place = torch.nonzero(split.labels == label)[number].item()
-    return split.images[int(place)][0].float() / 255
+    return split.images[int(place)]
+
+
+def sample(label: int, number: int) -> torch.Tensor:
+    """The same, (28, 28) in [0, 1]."""
+    return image_of(label, number)[0].float() / 255
 
 
 def number(text: str) -> float:

@@ -29,8 +29,10 @@ def choose_image(network: LoadedModel) -> np.ndarray | None:
     if st.session_state.get(LAST) is None:
         del titles["drawing"]
     wanted = state.get("input") or ""
-    if st.session_state.get(_SOURCE) not in titles:
-        st.session_state[_SOURCE] = wanted if wanted in titles else next(iter(titles))
+    chosen = st.session_state.get(_SOURCE)
+    if chosen not in titles:
+        chosen = wanted if wanted in titles else next(iter(titles))
+    st.session_state[_SOURCE] = chosen  # written each time: a widget of this key on another page would begin empty
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         st.segmented_control(
             _("Image"),

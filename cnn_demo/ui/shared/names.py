@@ -120,6 +120,11 @@ def size(count: int) -> str:
     return f"{count / 2**20:.0f} MiB"
 
 
+def file_size(count: int) -> str:
+    """The size of a file: "35 KiB", "1.6 MiB"."""
+    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{max(1, round(count / 2**10))} KiB"
+
+
 def ago(seconds: float) -> str:
     """How long ago something was."""
     if seconds < 60:

@@ -62,6 +62,13 @@ PAGES: tuple[Entry, ...] = (
         N_("The mathematics in short experiments: guess, move, look, and answer."),
         N_("Understand it"),
     ),
+    Entry(
+        "pages/export/take_away.py",
+        N_("Take away"),
+        ":material/inventory_2:",
+        N_("Export a network as ONNX, with 8 bits or as one HTML file, with proof that it still agrees with PyTorch."),
+        N_("Take it home"),
+    ),
 )
 
 

@@ -35,6 +35,12 @@ def show_downloads(store: Store, run: Run) -> None:
         _file(run, _("Metrics"), "csv", lambda: store.metrics_csv(run.id).encode())
         _file(run, _("Curves"), "png", lambda: figure(store, run, "png", code))
         _file(run, _("Curves"), "svg", lambda: figure(store, run, "svg", code))
+        st.page_link(
+            "pages/export/take_away.py",
+            label=_("All formats, with a receipt"),
+            icon=":material/inventory_2:",
+            query_params={"net": run.id},
+        )
 
 
 def _show_weights(store: Store, run: Run) -> None:
