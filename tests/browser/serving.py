@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,14 @@ import psutil
 from cnn_demo.runs.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def until(condition: Callable[[], object], seconds: float = 90) -> None:
+    """Wait for what no locator can wait for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
 
 
 class Server:

@@ -16,6 +16,7 @@ from cnn_demo.datasets.load import load_dataset
 from cnn_demo.inspect.architecture import layers
 from cnn_demo.inspect.capture import capture
 from cnn_demo.models.registry import create_model
+from tests.browser.serving import until
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -56,6 +57,7 @@ def checks(page: Page) -> list[dict[str, Any]]:
     return [{**row, **{k: float(row[k]) for k in ("value", "captured", "difference")}} for row in rows]
 
 
+DRAWN = "canvas => canvas.toDataURL()"
 # Clicks on a layer's picture and gives what the panel says before any answer can have arrived.
 CLICK = """
 (layer) => {
@@ -243,15 +245,39 @@ def test_a_link_shows_what_its_sender_saw(visit: Visit) -> None:
     assert wide <= 0  # nothing sticks out to the right on a telephone
 
 
+def test_the_maps_follow_while_the_image_is_moved(visit: Visit) -> None:
+    page = visit(ADDRESS + "cnn", viewport={"width": 1440, "height": 1300})
+    picture = page.locator('.stack .stage[data-layer="conv1"] canvas').first
+    expect(picture).to_be_visible()
+    page.get_by_text("Move the image and watch the maps follow").click()
+    angle = page.locator("input[data-name=angle]")
+    angle.hover()  # its place, once the box around it has unfolded
+    box = angle.bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, y)
+    page.mouse.down()
+    seen = [picture.evaluate(DRAWN)]
+    for share in (0.65, 0.8):  # the button stays down
+        page.mouse.move(box["x"] + box["width"] * share, y, steps=4)
+        until(lambda: picture.evaluate(DRAWN) != seen[-1])
+        seen.append(picture.evaluate(DRAWN))
+    page.mouse.up()
+    assert len(set(seen)) == 3
+    page.get_by_role("button", name="As it was").click()
+    expect(angle).to_have_value("0")
+    until(lambda: picture.evaluate(DRAWN) == seen[0])
+
+
 def test_downloads(visit: Visit) -> None:
     page = visit(ADDRESS + "cnn", viewport={"width": 1440, "height": 1800})
-    button = page.get_by_role("button", name="Download")
+    button = page.get_by_role("button", name="Download", exact=True)
     expect(page.locator(".layer canvas").first).to_be_visible()  # what is above the button has its height
-    button.evaluate("button => button.scrollIntoView({ block: 'center' })")
-    button.click()
+    press = "button => { button.scrollIntoView({ block: 'center' }); button.click(); }"
+    button.evaluate(press)  # a mouse would miss it while the page above it still grows
     for ending, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".npz", b"PK")):
         with page.expect_download() as waiting:
-            page.get_by_role("button", name=re.compile(re.escape(ending) + "$")).click()
+            page.get_by_role("button", name=re.compile(re.escape(ending) + "$")).evaluate(press)
         path = waiting.value.path()
         assert path.read_bytes().startswith(start)
         assert waiting.value.suggested_filename.endswith(ending)

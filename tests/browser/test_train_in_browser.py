@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -18,19 +17,11 @@ from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.strip import StripWriter, WatchedPicture, keep_pictures
 from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training.events import Watched
-from tests.browser.serving import Server
+from tests.browser.serving import Server, until
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
 Visit = Callable[..., Page]
-
-
-def until(condition: Callable[[], object], seconds: float = 90) -> None:
-    """Wait for something outside the browser."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def newest(server: Server) -> Run:

@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import streamlit as st
 
+from cnn_demo.ui.components.sliders import Slider, clamp_values, show_live_sliders
 from cnn_demo.ui.shared.i18n import _
 
-_MOVES = {"right": 0, "down": 0, "angle": 0, "scale": 1.0, "noise": 0.0}
+_KEY = "maps:move"
+_VALUES = "maps:moves"  # outlives a change of page, which a component's own state does not
 
 
 def show_motion(image: np.ndarray) -> np.ndarray:
-    """The sliders, and the image as they leave it."""
+    """The sliders, and the image as they leave it; they report while they are dragged.
+
+    Args:
+        image: (C, H, W), uint8.
+    """
     import torch
 
     from cnn_demo.inspect.motion import Motion, move_image
 
     with st.expander(_("Move the image and watch the maps follow"), icon=":material/open_with:"):
-        side = image.shape[1]
-        reach = max(1, side // 3)
-        sliders = {
-            "right": (_("Shift right (pixels)"), -reach, reach, 1),
-            "down": (_("Shift down (pixels)"), -reach, reach, 1),
-            "angle": (_("Rotate (degrees)"), -180, 180, 5),
-            "scale": (_("Scale"), 0.4, 2.0, 0.05),
-            "noise": (_("Noise (white = 1)"), 0.0, 0.5, 0.02),
-        }
-        values: dict[str, Any] = {}
-        for column, (name, (label, low, high, step)) in zip(st.columns(5), sliders.items(), strict=True):
-            with column:
-                values[name] = _slider(name, label, low, high, step)
-        st.button(_("As it was"), on_click=_reset, icon=":material/undo:", disabled=values == _MOVES)
-    return move_image(torch.from_numpy(np.ascontiguousarray(image)), Motion(**values)).numpy()
+        reach = max(1, image.shape[1] // 3)
+        sliders = (
+            Slider("right", _("Shift right (pixels)"), -reach, reach, 1, 0),
+            Slider("down", _("Shift down (pixels)"), -reach, reach, 1, 0),
+            Slider("angle", _("Rotate (degrees)"), -180, 180, 5, 0),
+            Slider("scale", _("Scale"), 0.4, 2.0, 0.05, 1),
+            Slider("noise", _("Noise (white = 1)"), 0.0, 0.5, 0.02, 0),
+        )
+        values = clamp_values(sliders, st.session_state.get(_VALUES))
+        show_live_sliders(sliders, values, _("As it was"), _KEY, _keep_moves)
+    motion = Motion(values["right"], values["down"], values["angle"], values["scale"], values["noise"])
+    return move_image(torch.from_numpy(np.ascontiguousarray(image)), motion).numpy()
 
 
-def _slider(name: str, label: str, low: float, high: float, step: float) -> Any:
-    key = f"maps:move:{name}"
-    st.session_state.setdefault(key, _MOVES[name])
-    st.session_state[key] = min(max(st.session_state[key], low), high)
-    return st.slider(label, low, high, step=step, key=key)
-
-
-def _reset() -> None:
-    for name, value in _MOVES.items():
-        st.session_state[f"maps:move:{name}"] = value
+def _keep_moves() -> None:
+    st.session_state[_VALUES] = st.session_state[_KEY]["values"]

@@ -19,9 +19,9 @@ class Sliders {
   }
 
   load({ sliders, values, reset }) {
-    const names = sliders.map((slider) => slider.name).join();
-    if (names !== this.names) {
-      this.names = names;
+    const shape = sliders.map(({ name, low, high, step }) => [name, low, high, step]).join();
+    if (shape !== this.shape) {
+      this.shape = shape;
       this.rows.clear();
       this.root.replaceChildren(...sliders.map((slider) => this.row(slider, values[slider.name])), this.button);
     }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import streamlit as st
 from safetensors.torch import load_file
 from streamlit.testing.v1 import AppTest
 
@@ -30,8 +31,14 @@ def show(run: Run) -> tuple[str, list[str]]:
     """What is said, and the titles of the files."""
     app = AppTest.from_function(page, default_timeout=30)
     app.session_state["run"] = run.id
-    app.run()
+    with pytest.MonkeyPatch.context() as patched:
+        linked: list[object] = []
+        patched.setattr(
+            st, "page_link", lambda to, **words: linked.append((to, words["query_params"]))
+        )  # no pages here
+        app.run()
     assert not app.exception, app.exception
+    assert linked == [("pages/export/take_away.py", {"net": run.id})]
     said = "\n".join(element.value for element in (*app.caption, *app.warning))
     return said, [button.proto.label for button in app.get("download_button")]
 
