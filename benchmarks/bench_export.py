@@ -33,7 +33,7 @@ from cnn_demo.export.runners import Runner, open_runner
 from cnn_demo.prediction.load import LoadedModel
 
 ROUNDS, CALLS = 20, 50
-_OPTIONS = {"scheme": "static", "method": "minmax", "images": 512, "keep": ""}
+_OPTIONS = {"scheme": "static", "method": "minmax", "images": 512, "keep": "", "compare": False}
 
 
 def export_all(loaded: LoadedModel, folder: Path) -> dict[str, Path]:

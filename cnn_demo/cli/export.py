@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_demo.cli.networks import REFERENCE, add_step_option, load_network
 from cnn_demo.cli.output import CommandFailed, add_json_option, complain, give, say
-from cnn_demo.export.formats import FORMATS, Exported, ExportFailed, list_missing
+from cnn_demo.export.formats import FORMATS, Exported, ExportFailed, list_missing, write_install_command
 from cnn_demo.export.whole_file import write_whole
 from cnn_demo.settings.errors import fill
 from cnn_demo.settings.flags import add_flag
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     entries = [FORMATS.get(name) for name in dict.fromkeys(args.format)]
     for entry in entries:
         if missing := list_missing(entry.name):
-            return complain(f"{entry.name} needs {', '.join(missing)}: pip install -r requirements.txt")
+            return complain(f"{entry.name} needs {', '.join(missing)}: {write_install_command(entry.name)}")
     from cnn_demo.datasets.download import DatasetUnavailable
 
     try:

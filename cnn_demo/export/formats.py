@@ -91,6 +91,33 @@ KEEP = Setting(
     help=N_("Names of layers that stay as they are, separated by commas, such as conv1, fc2."),
     metavar="LAYERS",
 )
+COMPARE = Setting(
+    "compare",
+    False,
+    Flag(),
+    N_("Compare all calibrations"),
+    help=N_(
+        "Also try every method with 32 to 2,048 images and judge each on training images that it has not used. It "
+        "takes some seconds; with entropy and a large network minutes."
+    ),
+)
+TAKES = Setting(
+    "takes",
+    "pad",
+    Choice((("pad", N_("A pad of 280 × 280")), ("image", N_("An image of the data set")))),
+    N_("What it takes"),
+    help=N_(
+        "Bytes. A pad, white on black: it is cropped, scaled and centered in the file as on the page Draw. Or an image "
+        "as the data set has it: it is only normalized."
+    ),
+)
+ENGINE = Setting(
+    "engine_precision",
+    "fp16",
+    Choice((("fp32", N_("fp32")), ("fp16", N_("fp16")), ("int8", N_("int8")))),
+    N_("Precision of the engine"),
+    help=N_("The numbers that the engine computes with; images and logits stay in fp32."),
+)
 _ONNX = ("onnx", "onnxscript", "onnxruntime")
 
 FORMATS = Registry("format")
@@ -138,12 +165,31 @@ FORMATS.add(
     runs=True,
 )
 FORMATS.add(
+    "onnx_prepared",
+    N_("ONNX with its preparation"),
+    "cnn_demo.export.prepared_onnx:build_prepared",
+    help=N_("Bytes in, probabilities out: preparation, network and calibration in one graph."),
+    options=(TAKES,),
+    needs=_ONNX,
+)
+FORMATS.add(
     "int8",
     N_("ONNX with 8 bits"),
     "cnn_demo.export.int8:build_int8",
     help=N_("Weights and activations as whole numbers of 8 bits: a quarter of the size, and faster."),
-    options=(SCHEME, METHOD, IMAGES, KEEP),
+    options=(SCHEME, METHOD, IMAGES, KEEP, COMPARE),
     needs=_ONNX,
+    runs=True,
+)
+FORMATS.add(
+    "tensorrt",
+    N_("TensorRT engine"),
+    "cnn_demo.export.tensorrt_engine:build_tensorrt",
+    help=N_("Built for the NVIDIA GPU of this machine and its TensorRT, and good for those alone."),
+    options=(ENGINE,),
+    needs=("tensorrt", *_ONNX),
+    install="pip install tensorrt",
+    gpu=True,
     runs=True,
 )
 
@@ -151,6 +197,11 @@ FORMATS.add(
 def estimate_html_bytes(parameters: int) -> int:
     """About how large the HTML file of a network is: its weights as float32 in base64."""
     return parameters * 4 * 4 // 3
+
+
+def write_install_command(name: str) -> str:
+    """What to type where packages of a format are missing."""
+    return str(FORMATS.get(name).facts.get("install", "pip install -r requirements.txt"))
 
 
 def list_missing(name: str) -> list[str]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import io
 import logging
 import math
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,11 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.download import DatasetUnavailable
 from cnn_demo.datasets.load import load_dataset
+from cnn_demo.datasets.splits import Split
+from cnn_demo.export.asking import compute_all_logits
 from cnn_demo.export.formats import Exported, ExportFailed
 from cnn_demo.export.onnx_file import INPUT, export_onnx
+from cnn_demo.export.runtime import open_session
 from cnn_demo.locales import N_
 from cnn_demo.prediction.load import LoadedModel
 
@@ -54,6 +58,8 @@ METHODS = {
 QUANTIZED = ("Conv", "Gemm", "MatMul")
 _CARRIED = ("Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "Add")
 _BATCH, _SEED = 32, 8
+COUNTS = (32, 128, 512, 2048)  # of images, where methods are compared
+_JUDGED = 2048
 _LAYER_IMAGES = 32  # on which the error of each layer is measured
 
 
@@ -93,6 +99,15 @@ def choose_calibration_images(loaded: LoadedModel, count: int) -> torch.Tensor:
     Raises:
         DatasetUnavailable: the data set is not on this machine.
     """
+    return normalize(choose_training_images(loaded, count).images, loaded.spec).contiguous()
+
+
+def choose_training_images(loaded: LoadedModel, count: int) -> Split:
+    """The first ``count`` of the training images in an order that is always the same.
+
+    Raises:
+        DatasetUnavailable: the data set is not on this machine.
+    """
     try:
         train = load_dataset(loaded.spec.name, download=False).train
     except DatasetUnavailable:
@@ -100,7 +115,7 @@ def choose_calibration_images(loaded: LoadedModel, count: int) -> torch.Tensor:
             raise
         train = load_dataset("mnist-mini", download=False).train
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(_SEED))[:count]
-    return normalize(train.take(order).images, loaded.spec).contiguous()
+    return train.take(order)
 
 
 def build_int8(
@@ -111,7 +126,8 @@ def build_int8(
     Args:
         loaded: a network of a data set.
         folder: where the file goes.
-        options: ``scheme`` (static or dynamic), ``method``, ``images`` and ``keep``, as the table of formats has them.
+        options: ``scheme`` (static or dynamic), ``method``, ``images``, ``keep`` and ``compare``, as the table of
+            formats has them.
         progress: is told the part that is done.
 
     Raises:
@@ -126,7 +142,7 @@ def build_int8(
         float_path, ready, unfinished = (Path(work) / name for name in ("fp32.onnx", "ready.onnx", "int8.onnx"))
         export_onnx(loaded, float_path)
         progress(0.3)
-        quant_pre_process(str(float_path), str(ready), skip_symbolic_shape=True, skip_optimization=True)
+        prepare_file(float_path, ready)
         layers = list_layers(ready)
         keep = [name.strip() for name in options["keep"].split(",") if name.strip()]
         excluded = [node for node, layer, _operator in layers if layer in keep]
@@ -135,6 +151,7 @@ def build_int8(
             raise ExportFailed(
                 N_("No layer is called {names}; there are: {known}"), names=", ".join(unknown), known=known
             )
+        compared: list[CalibrationOutcome] = []
         if options["scheme"] == "dynamic":
             with _quiet():
                 quantize_dynamic(
@@ -143,21 +160,11 @@ def build_int8(
             errors: list[LayerError] = []
         else:
             images = choose_calibration_images(loaded, options["images"])
-            with _quiet():
-                quantize_static(
-                    ready,
-                    unfinished,
-                    ImageReader(images),
-                    quant_format=QuantFormat.QDQ,
-                    per_channel=True,
-                    activation_type=QuantType.QInt8,
-                    weight_type=QuantType.QInt8,
-                    op_types_to_quantize=[*QUANTIZED, *_CARRIED],
-                    nodes_to_exclude=excluded,
-                    calibrate_method=METHODS[options["method"]],
-                )
+            quantize_statically(ready, unfinished, images, options["method"], excluded)
             progress(0.8)
             errors = measure_layers(ready, unfinished, images[:_LAYER_IMAGES])
+            if options["compare"]:
+                compared = compare_calibrations(loaded, ready, excluded, lambda part: progress(0.8 + 0.19 * part))
         _copy_metadata(float_path, unfinished)
         size = float_path.stat().st_size
         unfinished.replace(path)
@@ -165,9 +172,101 @@ def build_int8(
     facts = {
         "layers": [{"layer": e.layer, "operator": e.operator, "decibels": e.decibels} for e in errors],
         "fp32_bytes": size,
+        "calibrations": [asdict(outcome) for outcome in compared],
         "calibrated_on": None if options["scheme"] == "dynamic" else {"split": "train", "n": len(images)},
     }
     return Exported(path, facts)
+
+
+def prepare_file(source: Path, target: Path) -> None:
+    """Bring an ONNX file of ours into the form that the quantizer takes."""
+    quant_pre_process(str(source), str(target), skip_symbolic_shape=True, skip_optimization=True)
+
+
+def quantize_statically(
+    source: Path,
+    target: Path,
+    images: torch.Tensor,
+    method: str,
+    excluded: Sequence[str] = (),
+    *,
+    for_tensorrt: bool = False,
+) -> None:
+    """Write an ONNX file with the ranges of its activations found on images.
+
+    Args:
+        source: from :func:`prepare_file`.
+        target: the file in QDQ format.
+        images: ``(N, C, H, W)``, normalized, of training.
+        method: a key of :data:`METHODS`.
+        excluded: names of nodes that stay as they are.
+        for_tensorrt: with zero points of 0 and biases in full precision, which is all that TensorRT reads.
+    """
+    with _quiet():
+        quantize_static(
+            source,
+            target,
+            ImageReader(images),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=[*QUANTIZED, *_CARRIED],
+            nodes_to_exclude=list(excluded),
+            calibrate_method=METHODS[method],
+            extra_options={"ActivationSymmetric": True, "QuantizeBias": False} if for_tensorrt else {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationOutcome:
+    """What one way to find the ranges makes of a network.
+
+    Attributes:
+        method: a key of :data:`METHODS`; empty for full precision.
+        images: how many training images the ranges were found on.
+        correct: of ``n`` other training images, how many are read rightly.
+        n: of those.
+        difference: the mean difference of a logit from PyTorch's.
+    """
+
+    method: str
+    images: int
+    correct: int
+    n: int
+    difference: float
+
+
+def compare_calibrations(
+    loaded: LoadedModel, ready: Path, excluded: Sequence[str], progress: Callable[[float], None]
+) -> list[CalibrationOutcome]:
+    """Every method with few and many images, judged on training images that no range was found on.
+
+    Args:
+        loaded: the network.
+        ready: its ONNX file from :func:`prepare_file`.
+        excluded: names of nodes that stay as they are.
+        progress: is told the part that is done.
+
+    Returns:
+        Full precision first, then every method with each number of images.
+    """
+    every = choose_training_images(loaded, COUNTS[-1] + _JUDGED)
+    images = normalize(every.images, loaded.spec).contiguous()
+    judged, labels = images[COUNTS[-1] :].numpy(), every.labels[COUNTS[-1] :].numpy()
+    wanted = compute_all_logits(open_session(ready), judged)
+    found = [CalibrationOutcome("", 0, int((wanted.argmax(1) == labels).sum()), len(labels), 0.0)]
+    with tempfile.TemporaryDirectory() as work:
+        path = Path(work) / "int8.onnx"
+        for method in METHODS:
+            for count in COUNTS:
+                quantize_statically(ready, path, images[:count], method, excluded)
+                logits = compute_all_logits(open_session(path), judged)
+                correct = int((logits.argmax(1) == labels).sum())
+                difference = float(np.abs(logits.astype(np.float64) - wanted).mean())
+                found.append(CalibrationOutcome(method, count, correct, len(labels), difference))
+                progress((len(found) - 1) / (len(METHODS) * len(COUNTS)))
+    return found
 
 
 def list_layers(path: Path) -> list[tuple[str, str, str]]:
@@ -234,6 +333,7 @@ def _quiet() -> Iterator[None]:
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     finally:
         logging.disable(level)

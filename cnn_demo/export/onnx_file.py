@@ -41,10 +41,19 @@ def export_onnx(loaded: LoadedModel, path: Path) -> None:
         ExportFailed: the network has an operator that ONNX cannot express.
         OSError: the file cannot be written.
     """
+    shape = (loaded.spec.channels, loaded.spec.size, loaded.spec.size)
+    write_proto(path, build_proto(choose_classifier(loaded.model), shape), describe_network(loaded))
+
+
+def write_proto(path: Path, model: Any, facts: Mapping[str, Any]) -> None:
+    """Check an ``onnx.ModelProto`` and write it with facts as its metadata, in place of what was at ``path``.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     import onnx
 
-    model = build_proto(choose_classifier(loaded.model), (loaded.spec.channels, loaded.spec.size, loaded.spec.size))
-    onnx.helper.set_model_props(model, {name: _as_text(value) for name, value in describe_network(loaded).items()})
+    onnx.helper.set_model_props(model, {name: _as_text(value) for name, value in facts.items()})
     onnx.checker.check_model(model, full_check=True)
     write_whole(path, model.SerializeToString())
 
@@ -56,17 +65,24 @@ def choose_classifier(model: nn.Module) -> nn.Module:
     return found
 
 
-def build_proto(model: nn.Module, shape: tuple[int, int, int]) -> Any:
+def build_proto(
+    model: nn.Module,
+    shape: tuple[int, ...],
+    dtype: torch.dtype = torch.float32,
+    names: tuple[str, str] = (INPUT, OUTPUT),
+) -> Any:
     """The ``onnx.ModelProto`` of a model in eval mode that takes images ``(N, C, H, W)``.
 
     Args:
         model: on the CPU.
-        shape: ``(C, H, W)``.
+        shape: of one image, without the batch.
+        dtype: of the images.
+        names: of input and output.
 
     Raises:
         ExportFailed: an operator has no counterpart; the error names it.
     """
-    example = torch.zeros(2, *shape)
+    example = torch.zeros(2, *shape, dtype=dtype)
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -74,8 +90,8 @@ def build_proto(model: nn.Module, shape: tuple[int, int, int]) -> Any:
                 (example,),
                 dynamo=True,
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
-                input_names=[INPUT],
-                output_names=[OUTPUT],
+                input_names=[names[0]],
+                output_names=[names[1]],
                 verbose=False,
             )
     except RuntimeError as error:

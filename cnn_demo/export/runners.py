@@ -14,6 +14,7 @@ from torch import nn
 
 from cnn_demo.export.formats import ExportFailed
 from cnn_demo.export.runtime import open_session
+from cnn_demo.export.tensorrt_engine import open_engine
 from cnn_demo.locales import N_
 from cnn_demo.prediction.load import LoadedModel
 
@@ -38,6 +39,8 @@ def open_runner(format: str, path: Path | None, loaded: LoadedModel, threads: in
             return _run_module(loaded.model)
         if format in ("onnx", "int8"):
             return open_session(path, threads).compute_logits
+        if format == "tensorrt":
+            return open_engine(path)
         if format == "pt2":
             program: nn.Module = torch.export.load(path).module()
             return _run_module(program)

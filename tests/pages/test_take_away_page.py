@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cnn_demo.export import quantized_values
 from cnn_demo.runs.home import runs_home
-from cnn_demo.ui.export.export_process import RESULT, Wish
+from cnn_demo.ui.export.export_process import RESULT, Wish, write_options
 from tests.pages.reading import words
 
 PAGE = "pages/export/take_away.py"
@@ -28,14 +29,14 @@ def row(format: str, **values: Any) -> dict[str, Any]:
     return base | values
 
 
-def put_result(wish: Wish, rows: list[dict[str, Any]]) -> None:
+def put_result(wish: Wish, rows: list[dict[str, Any]], **facts: dict[str, Any]) -> None:
     """What an export of that wish would have left."""
     folder = runs_home() / "exports" / wish.key
     folder.mkdir(parents=True)
     files = {}
     for name in wish.formats:
         (folder / f"x.{name}").write_bytes(b"12345")
-        files[name] = {"path": str(folder / f"x.{name}"), "bytes": 5}
+        files[name] = {"path": str(folder / f"x.{name}"), "bytes": 5, **facts.get(name, {})}
     receipt = {
         "format": 1, "network": "shipped", "dataset": "mnist-mini", "made": "2026-11-27T10:00:00+00:00",
         "machine": {"processor": "P", "system": "S", "threads": "2"}, "versions": {"torch": "2", "onnxruntime": "1"},
@@ -93,3 +94,35 @@ def test_what_is_missing_or_broken_is_said(
         app.run()
     assert "The export failed" in app.error[0].value
     assert Path(blocked).is_file()
+
+
+def test_calibrations_are_compared_and_the_prepared_file_says_how_it_was_checked(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantized_values, "list_quantized_tensors", lambda _path: [])  # the file is none
+    outcomes = [{"method": "", "images": 0, "correct": 2040, "n": 2048, "difference": 0.0}]
+    outcomes += [
+        {"method": method, "images": count, "correct": 2036, "n": 2048, "difference": 0.125}
+        for method in ("minmax", "entropy", "percentile")
+        for count in (32, 2048)
+    ]
+    app = open_page(PAGE, formats="onnx_prepared,int8")
+    (toggle,) = (one for one in app.toggle if one.key == "export:int8:compare")
+    assert not toggle.value
+    wish = st_wish(app)
+    prepared = {"takes": "pad", "asked": 32, "largest_difference": 3e-7}
+    put_result(wish, [row("int8")], int8={"calibrations": outcomes}, onnx_prepared=prepared)
+    app.run()
+    assert not app.exception
+    accuracy, difference = (json.loads(chart.proto.spec) for chart in app.get("echarts_chart"))
+    assert [series["data"] for series in accuracy["series"]] == [[99.4141, 99.4141]] * 3  # 2036 of 2048
+    assert accuracy["yAxis"]["max"] == 100
+    assert accuracy["series"][0]["markLine"]["data"] == [{"yAxis": 99.6094}]  # 2040 of 2048
+    assert [series["data"] for series in difference["series"]] == [[0.125, 0.125]] * 3
+    assert "Asked about 32 drawings" in words(app)
+
+
+def st_wish(app: AppTest) -> Wish:
+    """What the page would ask for as it stands."""
+    options = {"takes": "pad", "scheme": "static", "method": "minmax", "images": 512, "keep": "", "compare": False}
+    return Wish("shipped", tuple(app.query_params["formats"].split(",")), write_options(options))

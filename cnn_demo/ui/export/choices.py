@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from cnn_demo.export.formats import FORMATS, list_missing
-from cnn_demo.settings.description import Choice, Whole
+from cnn_demo.export.formats import FORMATS, list_missing, write_install_command
+from cnn_demo.locales import N_
+from cnn_demo.settings.description import Choice, Flag, Whole
 from cnn_demo.ui.export.export_process import Wish, write_options
 from cnn_demo.ui.shared import i18n, picker, state
 from cnn_demo.ui.shared.i18n import _
@@ -15,6 +16,12 @@ from cnn_demo.ui.shared.i18n import _
 PARAM = "formats"
 _USUAL = ("onnx", "int8", "html")
 _KEY = "export:formats"
+# Formats whose options are asked for, and over which title.
+_CHOSEN = {
+    "onnx_prepared": N_("What the file takes"),
+    "int8": N_("How the 8 bits are found"),
+    "tensorrt": N_("How the engine computes"),
+}
 
 
 def choose_wish() -> Wish | None:
@@ -28,16 +35,17 @@ def choose_wish() -> Wish | None:
     formats = _choose_formats(names)
     _say_missing()
     options: dict[str, Any] = {}
-    if "int8" in formats:
-        with st.expander(_("How the 8 bits are found"), icon=":material/tune:"):
-            options = _choose_int8()
+    for name, title in _CHOSEN.items():
+        if name in formats:
+            with st.expander(_(title), icon=":material/tune:"):
+                options |= _choose_options(name)
     if not formats:
         st.info(_("Choose at least one format."), icon=":material/checklist:")
         return None
     return Wish(
         str(network.exact),
         tuple(formats),
-        write_options(options, ("scheme", "method", "images", "keep")),
+        write_options(options),
         receipt=not photo and any(FORMATS.get(name).facts.get("runs") for name in formats),
     )
 
@@ -66,15 +74,21 @@ def _say_missing() -> None:
     for entry in FORMATS:
         missing = list_missing(entry.name)
         if missing:
-            words = _("{format} needs {packages}, not installed here: pip install -r requirements.txt")
-            st.caption(words.format(format=_(entry.title), packages=", ".join(missing)))
+            words = _("{format} needs {packages}, not installed here: {command}")
+            if entry.facts.get("gpu"):
+                words = _("{format} needs an NVIDIA GPU and {packages}, not installed here: {command}")
+            command = write_install_command(entry.name)
+            st.caption(words.format(format=_(entry.title), packages=", ".join(missing), command=f"`{command}`"))
 
 
-def _choose_int8() -> dict[str, Any]:
+def _choose_options(name: str) -> dict[str, Any]:
+    """A widget for each option of a format, side by side; text that is empty is left out."""
     values: dict[str, Any] = {}
-    for option, column in zip(FORMATS.get("int8").options, st.columns(4), strict=True):
-        with column:
-            key, label, help_words = f"export:int8:{option.name}", _(option.title), _(option.help)
+    options = FORMATS.get(name).options
+    places = st.columns(4)
+    for number, option in enumerate(options):
+        with places[number % len(places)]:
+            key, label, help_words = f"export:{name}:{option.name}", _(option.title), _(option.help)
             if isinstance(option.kind, Choice):
                 words = {entry.name: _(entry.title) for entry in option.kind.entries()}
                 st.session_state.setdefault(key, option.default)
@@ -87,6 +101,8 @@ def _choose_int8() -> dict[str, Any]:
                 values[option.name] = st.number_input(
                     label, low, high, step=option.kind.step or 1, key=key, help=help_words
                 )
+            elif isinstance(option.kind, Flag):
+                values[option.name] = st.toggle(label, option.default, key=key, help=help_words)
             else:
                 values[option.name] = st.text_input(label, key=key, placeholder="conv1, fc2", help=help_words).strip()
     return values

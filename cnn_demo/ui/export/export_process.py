@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,13 @@ class Wish:
     Attributes:
         network: its reference, with a step for a run.
         formats: names of the table of formats, in its order.
-        options: values by the flag of the command line, such as ``--images``.
+        options: flags of the command line with what follows them, such as ``--images 64`` or ``--no-compare``.
         receipt: whether the files are compared with PyTorch.
     """
 
     network: str
     formats: tuple[str, ...]
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, ...], ...] = ()
     receipt: bool = True
 
     @property
@@ -46,7 +46,7 @@ class Wish:
 
     def write_command(self, folder: Path) -> list[str]:
         """The command line that makes it."""
-        options = [part for name, value in self.options for part in (name, value)]
+        options = [part for option in self.options for part in option]
         command = [sys.executable, "-m", "cnn_demo", "export", self.network, "--format", *self.formats]
         return [*command, "--out", str(folder), "--json", *options, *(["--receipt"] if self.receipt else [])]
 
@@ -188,6 +188,13 @@ class ExportJobs:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_options(values: Mapping[str, Any], wanted: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Values of options as flags, those of ``wanted`` that are not empty."""
-    return tuple((f"--{name}", str(values[name])) for name in wanted if str(values.get(name, "")) != "")
+def write_options(values: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """Values of options as flags of the command line, those that are not empty."""
+    flags: list[tuple[str, ...]] = []
+    for name, value in values.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            flags.append((f"--{flag}" if value else f"--no-{flag}",))
+        elif str(value) != "":
+            flags.append((f"--{flag}", str(value)))
+    return tuple(flags)

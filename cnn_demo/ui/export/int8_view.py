@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from cnn_demo.export.formats import METHOD
+from cnn_demo.settings.description import Choice
 from cnn_demo.ui.shared.i18n import _
 
 
@@ -32,8 +35,62 @@ def show_int8(made: dict[str, Any]) -> None:
                     "again."
                 )
             )
+    if made.get("calibrations"):
+        with st.expander(_("Calibration images and method against accuracy"), icon=":material/show_chart:"):
+            _show_calibrations(made["calibrations"])
     with st.expander(_("One number in 8 bits: scale, zero point, rounding"), icon=":material/straighten:"):
         _show_rounding(Path(made["path"]))
+
+
+def _show_calibrations(outcomes: list[dict[str, Any]]) -> None:
+    full, *others = outcomes
+    titles = {entry.name: _(entry.title) for entry in METHOD.kind.entries()} if isinstance(METHOD.kind, Choice) else {}
+    left, right = st.columns(2)
+    with left:
+        st.markdown(_("**Accuracy** on training images that were not used, in %"))
+        values = [(row["method"], row["images"], 100 * row["correct"] / row["n"]) for row in others]
+        _draw_lines(values, titles, "export:accuracy", level=100 * full["correct"] / full["n"])
+    with right:
+        st.markdown(_("**Mean difference** of a logit from PyTorch's"))
+        values = [(row["method"], row["images"], row["difference"]) for row in others]
+        _draw_lines(values, titles, "export:difference", level=None)
+    st.caption(
+        _(
+            "n = {n} training images, of which no range was found; the test images decide nothing here. Across: "
+            "calibration images. Dashed: fp32. Where two curves are one, both methods found the same ranges."
+        ).format(n=f"{full['n']:,}")
+    )
+
+
+def _draw_lines(values: list[tuple[str, int, float]], titles: dict[str, str], key: str, *, level: float | None) -> None:
+    """One line a method over the number of calibration images."""
+    counts = sorted({count for _method, count, _value in values})
+    series: list[dict[str, Any]] = []
+    for number, (method, title) in enumerate(titles.items()):
+        line = [round(value, 4) for name, _count, value in values if name == method]
+        style = {"type": ("solid", "dashed", "dotted")[number % 3], "width": 2}
+        series.append({"type": "line", "name": title, "data": line, "lineStyle": style, "symbolSize": 7})
+    if level is not None:
+        mark = {"silent": True, "symbol": "none", "label": {"formatter": "fp32"}, "data": [{"yAxis": round(level, 4)}]}
+        series[0]["markLine"] = mark
+    option = {
+        "animation": False,
+        "grid": {"left": 8, "right": 40, "top": 34, "bottom": 4, "containLabel": True},
+        "legend": {"top": 0},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "category", "data": [f"{count:,}" for count in counts]},
+        "yAxis": _choose_axis([value for _method, _count, value in values], level),
+        "series": series,
+    }
+    text = "; ".join(f"{titles.get(method, method)}, {count}: {value:.4g}" for method, count, value in values)
+    st.echarts_chart(option, key=key, height=260, alt=text)
+
+
+def _choose_axis(values: list[float], level: float | None) -> dict[str, Any]:
+    """Accuracies end at 100; half a point is the least that is shown, so that noise does not look like a cliff."""
+    if level is None:
+        return {"type": "value", "scale": True}
+    return {"type": "value", "max": 100, "min": math.floor(2 * min(level, *values)) / 2 - 0.5}
 
 
 def _show_rounding(path: Path) -> None:
@@ -48,7 +105,7 @@ def _show_rounding(path: Path) -> None:
     tensor = tensors[name]
     channels = len(tensor.scale)
     channel = middle.number_input(_("Channel"), 0, channels - 1, 0, key="export:tensor-channel") if channels > 1 else 0
-    value = right.number_input(_("Number"), value=0.1, step=0.01, format="%.4f", key="export:tensor-value")
+    value = right.number_input(_("Value"), value=0.1, step=0.01, format="%.4f", key="export:tensor-value")
     found = round_value(tensor, value, int(channel))
     scale, zero, q = f"{found.scale:.4g}", found.zero_point, found.quantized
     st.latex(

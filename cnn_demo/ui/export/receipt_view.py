@@ -45,6 +45,8 @@ def show_result(found: dict[str, Any], network: str) -> None:
     _show_files(found, receipt)
     if receipt is not None and st.session_state.get(LAST) is not None:
         _ask_drawing(found, network, receipt)
+    if "onnx" in found["files"]:
+        _show_trtexec(found, network)
     if "int8" in found["files"]:
         int8_view.show_int8(found["files"]["int8"])
 
@@ -165,6 +167,26 @@ def _show_files(found: dict[str, Any], receipt: Receipt | None) -> None:
             icon=":material/gpp_bad:" if bad else ":material/download:",
             type="tertiary" if bad else "secondary",
         )
+        if name == "onnx_prepared":
+            words = _(
+                "Asked about {n} {what} when it was made: no probability differs from the page's by more than {d}."
+            )
+            what = _("drawings") if made["takes"] == "pad" else _("images")
+            st.caption(words.format(n=made["asked"], what=what, d=f"{made['largest_difference']:.1g}"))
+
+
+def _show_trtexec(found: dict[str, Any], network: str) -> None:
+    """How the ONNX file becomes an engine on a machine that has TensorRT."""
+    from cnn_demo.export.tensorrt_engine import write_trtexec
+    from cnn_demo.prediction.load import load_model
+    from cnn_demo.settings.reference import ModelRef
+    from cnn_demo.ui.shared.store import get_store
+
+    with st.expander(_("A TensorRT engine from the ONNX file"), icon=":material/memory:"):
+        st.caption(_("On the machine with the NVIDIA GPU, beside the file; the engine is good for that GPU alone."))
+        spec = load_model(ModelRef.parse(network), get_store()).spec
+        name = Path(found["files"]["onnx"]["path"]).name
+        st.code(write_trtexec(name, (spec.channels, spec.size, spec.size)), language="sh", wrap_lines=True)
 
 
 def _ask_drawing(found: dict[str, Any], network: str, receipt: Receipt) -> None:

@@ -15,7 +15,7 @@ from cnn_demo.runs.store import Store
 from cnn_demo.settings.reference import ModelRef
 
 
-@pytest.mark.parametrize("name", FORMATS.names)
+@pytest.mark.parametrize("name", [entry.name for entry in FORMATS if not entry.facts.get("gpu")])
 def test_a_builder_makes_one_file_and_tells_how_far_it_is(name: str, store: Store, tmp_path: Path) -> None:
     loaded = load_model(ModelRef.parse("untrained:cnn-tiny"), store)
     entry = FORMATS.get(name)
@@ -30,7 +30,7 @@ def test_a_builder_makes_one_file_and_tells_how_far_it_is(name: str, store: Stor
     assert told[-1] == 1
 
 
-@pytest.mark.parametrize("name", ["int8", "html", "bundle"])
+@pytest.mark.parametrize("name", ["int8", "html", "bundle", "onnx_prepared", "tensorrt"])
 def test_a_network_for_photographs_is_refused(name: str, store: Store, tmp_path: Path) -> None:
     loaded = load_model(ModelRef.parse("imagenet:random"), store)
     entry = FORMATS.get(name)

@@ -12,11 +12,12 @@ import torch
 from torch import nn
 
 from cnn_demo.datasets import load as loading
+from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.splits import Split
 from cnn_demo.export import int8
 from cnn_demo.export.formats import Exported, ExportFailed
-from cnn_demo.export.int8 import build_int8, choose_calibration_images
+from cnn_demo.export.int8 import build_int8, choose_calibration_images, choose_training_images
 from cnn_demo.export.quantized_values import list_quantized_tensors
 from cnn_demo.export.runtime import open_session
 from cnn_demo.models.registry import MODELS
@@ -30,7 +31,7 @@ def quantize(loaded: LoadedModel, folder: Path, **options: Any) -> Exported:
     return build_int8(
         loaded,
         folder,
-        {"scheme": "static", "method": "minmax", "images": 32, "keep": "", **options},
+        {"scheme": "static", "method": "minmax", "images": 32, "keep": "", "compare": False, **options},
         lambda _share: None,
     )
 
@@ -135,3 +136,36 @@ def test_a_worse_layer_is_seen(tmp_path: Path) -> None:
     loaded = as_loaded(model.eval().requires_grad_(False))
     found = {e["layer"]: e["decibels"] for e in quantize(loaded, tmp_path).facts["layers"]}
     assert found["bad"] < found["good"] - 10
+
+
+def test_calibrations_are_compared_on_training_images_that_none_of_them_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load_model(ModelRef("shipped"), Store())
+    monkeypatch.setattr(int8, "COUNTS", (32, 64))
+    seen: list[torch.Tensor] = []
+    quantize_statically = int8.quantize_statically
+
+    def remember(source: Path, target: Path, images: torch.Tensor, *args: Any, **more: Any) -> None:
+        seen.append(images)
+        quantize_statically(source, target, images, *args, **more)
+
+    monkeypatch.setattr(int8, "quantize_statically", remember)
+    facts = quantize(loaded, tmp_path, compare=True).facts
+    full, *others = facts["calibrations"]
+    assert [(row["method"], row["images"]) for row in others] == [
+        (method, count) for method in ("minmax", "entropy", "percentile") for count in (32, 64)
+    ]
+    used = choose_calibration_images(loaded, 64)
+    assert all(torch.equal(images, used[: len(images)]) for images in seen[1:])
+    assert full["n"] == 2048
+    every = choose_training_images(loaded, 64 + full["n"])
+    judged = normalize(every.images[64:], loaded.spec)
+    with torch.no_grad():
+        logits = loaded.model(judged)
+    assert full["correct"] == int((logits.argmax(1) == every.labels[64:]).sum())
+    kept = quantize(loaded, tmp_path, images=64)
+    again = torch.from_numpy(open_session(kept.path, threads=1).compute_logits(judged.numpy()))
+    row = next(row for row in others if (row["method"], row["images"]) == ("minmax", 64))
+    assert row["difference"] == pytest.approx(float((again - logits).abs().mean()), rel=1e-3)
+    assert row["correct"] == int((again.argmax(1) == every.labels[64:]).sum())

@@ -26,11 +26,13 @@ def use(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
 
 
 def test_the_command_line_of_a_wish() -> None:
-    wish = Wish("abc@120", ("onnx", "int8"), write_options({"images": 64, "keep": ""}, ("images", "keep")))
+    values = {"images": 64, "keep": "", "engine_precision": "fp16", "compare": False}
+    wish = Wish("abc@120", ("onnx", "int8"), write_options(values))
     command = wish.write_command(Path("out"))
     assert command[1:6] == ["-m", "cnn_demo", "export", "abc@120", "--format"]
-    assert command[6:] == ["onnx", "int8", "--out", "out", "--json", "--images", "64", "--receipt"]
-    assert wish.key == Wish("abc@120", ("onnx", "int8"), (("--images", "64"),)).key != WISH.key
+    flags = ["--images", "64", "--engine-precision", "fp16", "--no-compare"]
+    assert command[6:] == ["onnx", "int8", "--out", "out", "--json", *flags, "--receipt"]
+    assert wish.key == Wish("abc@120", ("onnx", "int8"), write_options(values)).key != WISH.key
 
 
 def test_what_was_made_is_kept_and_a_damaged_file_is_not_offered(
