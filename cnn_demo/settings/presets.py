@@ -94,13 +94,15 @@ PRESETS: tuple[Preset, ...] = (
         {
             "dataset": "mnist",
             "model": "cnn-unpadded",
-            "epochs": 16,
+            "epochs": 30,
             "lr": 0.003,
             "schedule": "cosine-warmup",
             "weight_decay": 0.05,
             "ema": 0.999,
             "precision": "bf16",
-            "augment": "handwriting",
+            "augment": "random",
+            "rotation": 15.0,
+            "translation": 3.0,
         },
     ),
     Preset(
