@@ -7,6 +7,7 @@ height were both scaled to 100.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from cnn_demo.datasets.splits import Split
 from cnn_demo.handwriting.mnist_frame import FIELD
 from cnn_demo.handwriting.skeletons.pen import PenPath, RandomStream, curve
-from cnn_demo.handwriting.strokes import PenVariation, draw_sample
+from cnn_demo.handwriting.strokes import PenVariation, do_nothing, draw_sample
 
 STROKES_FILE = Path(__file__).resolve().parents[1] / "assets" / "pen-digits" / "strokes.npz"
 POINTS = 8
@@ -41,12 +42,13 @@ def trace_recording(points: NDArray[np.uint8], aspect: float, *, smooth: bool) -
     return curve(path) if smooth else path
 
 
-def draw_recordings(n: int, seed: int) -> Split:
+def draw_recordings(n: int, seed: int, *, each: Callable[[], None] = do_nothing) -> Split:
     """Draw ``n`` of the recordings, each as often as the others, with a pad's pen, in MNIST's frame.
 
     Args:
         n: how many.
         seed: decides which recordings, their proportions and the pen; equal seeds give equal pictures.
+        each: is called after every one that is drawn.
 
     Returns:
         Images ``(n, 1, 28, 28)`` uint8 and labels ``(n,)`` int64.
@@ -59,4 +61,5 @@ def draw_recordings(n: int, seed: int) -> Split:
     for i, at in enumerate(order):
         path = trace_recording(points[at], stream.u(*ASPECT), smooth=stream.chance(variation.smoothed))
         images[i, 0] = draw_sample([path], variation, stream)
+        each()
     return Split(torch.from_numpy(images), torch.from_numpy(labels[order].astype(np.int64)))

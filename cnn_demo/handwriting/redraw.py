@@ -9,6 +9,8 @@ scikit-image's ``skeletonize`` gives other lines (of 300 digits none is the same
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cnn_demo.datasets.splits import Split
-from cnn_demo.handwriting.strokes import PenVariation, draw_in_frame
+from cnn_demo.handwriting.strokes import PenVariation, do_nothing, draw_in_frame
 
 _FINER = 3  # thinning happens at three times the resolution, so that the line is not a staircase
 _CHUNK = 500
@@ -71,13 +73,14 @@ def find_middle_lines(images: Tensor) -> list[NDArray[np.float64]]:
     return lines
 
 
-def redraw_with_pen(split: Split, n: int, seed: int) -> Split:
+def redraw_with_pen(split: Split, n: int, seed: int, *, each: Callable[[], None] = do_nothing) -> Split:
     """Redraw ``n`` digits of a split with the pens of a pad.
 
     Args:
         split: images ``(N, 1, 28, 28)`` uint8, white on black.
         n: how many; at most N are made.
         seed: decides which digits, and the pens.
+        each: is called after every one that is drawn.
 
     Returns:
         Images ``(n, 1, 28, 28)`` uint8 and their labels.
@@ -90,5 +93,6 @@ def redraw_with_pen(split: Split, n: int, seed: int) -> Split:
         if len(points) > 1:
             field = draw_in_frame([points], pen, fill, dotted=True)
             images[i, 0] = torch.from_numpy((field * 255 + 0.5).astype(np.uint8))
+        each()
     keep = torch.nonzero(images.flatten(1).any(dim=1))[:, 0]
     return Split(images[keep], chosen.labels[keep])

@@ -6,6 +6,7 @@ into MNIST's frame by the same functions as a visitor's drawing (see ``mnist_fra
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,10 @@ from cnn_demo.handwriting.skeletons.pen import DigitStyle, PenPath, RandomStream
 from cnn_demo.handwriting.skeletons.styles import choose_style, list_styles
 
 PAD = 280
+
+
+def do_nothing() -> None:
+    """For those who do not count what is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +225,14 @@ def draw_on_pad(paths: list[PenPath], pen: float, fill: float, stream: RandomStr
 _TURNS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 4, 7, 1)
 
 
-def synthesize(n: int, seed: int, *, variation: PenVariation | None = None, held_out: bool = False) -> Split:
+def synthesize(
+    n: int,
+    seed: int,
+    *,
+    variation: PenVariation | None = None,
+    held_out: bool = False,
+    each: Callable[[], None] = do_nothing,
+) -> Split:
     """Draw ``n`` digits in MNIST's frame, the classes in turn; for training 1, 4 and 7 come more often.
 
     Args:
@@ -229,6 +241,7 @@ def synthesize(n: int, seed: int, *, variation: PenVariation | None = None, held
         variation: how far they stray from their styles; None for the default, which is :data:`HELD_OUT_VARIATION` when
             ``held_out``.
         held_out: draw the styles that are kept for validation.
+        each: is called after every one that is drawn.
 
     Returns:
         Images ``(n, 1, 28, 28)`` uint8 and labels ``(n,)`` int64.
@@ -241,20 +254,23 @@ def synthesize(n: int, seed: int, *, variation: PenVariation | None = None, held
     for i in range(n):
         paths = write_digit(choose_style(styles[labels[i]], stream), variation, stream)
         images[i, 0] = draw_sample(paths, variation, stream)
+        each()
     return Split(torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
 
 
-def synthesize_outliers(n: int, seed: int, purpose: Purpose) -> Tensor:
+def synthesize_outliers(n: int, seed: int, purpose: Purpose, *, each: Callable[[], None] = do_nothing) -> Tensor:
     """Draw ``n`` letters, symbols and scribbles that are no digits, in MNIST's frame: ``(n, 1, 28, 28)`` uint8.
 
     Args:
         n: how many.
         seed: equal seeds give equal pictures.
         purpose: what they are for; no two purposes share a symbol.
+        each: is called after every one that is drawn.
     """
     stream, variation = RandomStream(np.random.default_rng([seed, 2 + PURPOSES.index(purpose)])), PenVariation()
     images = np.zeros((n, 1, FIELD, FIELD), dtype=np.uint8)
     for i in range(n):
         paths = deform_paths(draw_outlier(stream, purpose), variation, stream)
         images[i, 0] = draw_sample(paths, variation, stream)
+        each()
     return torch.from_numpy(images)

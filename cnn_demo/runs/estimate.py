@@ -15,6 +15,7 @@ from cnn_demo.datasets.specs import DatasetSpec, get_spec
 from cnn_demo.models.registry import MODELS
 from cnn_demo.runs.records import Run, RunNotFound, RunState
 from cnn_demo.settings.config import TrainConfig
+from cnn_demo.training.augmentations import AUGMENTATIONS
 
 if TYPE_CHECKING:
     from cnn_demo.runs.store import Store
@@ -26,6 +27,7 @@ _MULTIPLY_ADDS_A_CORE = 9e9
 # Until a run's first step, and how much longer than its training steps alone a run lasts: it also measures the test
 # set after each epoch and saves checkpoints.
 _START_SECONDS, _WITH_EVALUATION = 1.0, 1.25
+_SECONDS_TO_DRAW = 6.5e-4  # one sample with a pen, on one core of the same processor
 # Settings that change the numbers of a run, or its length, but not how long one step takes. The device is kept apart.
 _NO_MATTER = frozenset(
     [
@@ -55,7 +57,8 @@ class Estimate:
     Attributes:
         parameters: trainable values; 0 when unknown.
         samples_per_second: training speed; None when nobody can tell.
-        seconds: training time of all epochs; None when nobody can tell.
+        seconds: training time of all epochs, and the time in which more samples are drawn before; None when nobody can
+            tell.
         basis: ``measured`` by a like run on this machine, or ``rough``.
     """
 
@@ -87,8 +90,10 @@ def estimate(config: TrainConfig, store: Store) -> Estimate:
     basis: Literal["measured", "rough"] = "measured" if speed else "rough"
     if speed is None and facts and config.device in ("auto", "cpu"):
         speed = (psutil.cpu_count(logical=False) or 1) * _MULTIPLY_ADDS_A_CORE / facts["multiply_adds"]
-    samples = spec.train_size * (1 - config.val_fraction) * config.epochs
-    return Estimate(facts.get("parameters", 0), speed, samples / speed if speed else None, basis)
+    samples = spec.train_size * (1 - config.val_fraction)
+    added = samples * AUGMENTATIONS.get(config.augment).facts.get("added_share", 0.0) if spec.digits else 0.0
+    seconds = (samples + added) * config.epochs / speed + added * _SECONDS_TO_DRAW if speed else None
+    return Estimate(facts.get("parameters", 0), speed, seconds, basis)
 
 
 def estimate_remaining(run: Run) -> float | None:

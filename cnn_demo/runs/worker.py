@@ -159,33 +159,30 @@ def _train(store: Store, recorder: Recorder, on_event: Callable[[Event], None] |
         extra_samples=drawings,
         lr_plan=plan,
         watched=prepare_watched(store.folder(run.id), data),
+        preparing=_Sayings(recorder, control).tell,
     )
     last_epoch: EpochEnd | None = None
-    for event in events:
-        if isinstance(event, EpochEnd):
-            last_epoch = event
-        elif isinstance(event, Finished):
-            finetune.measure_after(store, run, data, drawings)
-        _record_event(store, recorder, event, last_epoch)
-        if on_event:
-            on_event(event)
+    try:
+        for event in events:
+            if isinstance(event, EpochEnd):
+                last_epoch = event
+            elif isinstance(event, Finished):
+                finetune.measure_after(store, run, data, drawings)
+            _record_event(store, recorder, event, last_epoch)
+            if on_event:
+                on_event(event)
+    except _Stopped:
+        recorder.end(RunState.STOPPED)
 
 
 def _load_data(recorder: Recorder, control: Control) -> Dataset | None:
     """The data set of a run, fetched where it is not here; None when the run is asked to stop meanwhile."""
     from cnn_demo.datasets.load import load_dataset
 
-    said = 0.0
+    sayings = _Sayings(recorder, control)
 
     def report(progress: DownloadProgress) -> None:
-        nonlocal said
-        control.refresh()
-        if control.stopping:
-            raise _Stopped
-        if time.monotonic() - said > 0.25:
-            said = time.monotonic()
-            done, total = progress.done_bytes, progress.total_bytes
-            recorder.activity(doing="download", file=progress.file, done=done, total=total)
+        sayings.say(doing="download", file=progress.file, done=progress.done_bytes, total=progress.total_bytes)
 
     name = recorder.run.config.dataset
     recorder.activity(doing="load", file=name)
@@ -195,8 +192,35 @@ def _load_data(recorder: Recorder, control: Control) -> Dataset | None:
         return None
 
 
+class _Sayings:
+    """What a run does before its first step, told to the store a few times a second; a wish to stop is heard."""
+
+    def __init__(self, recorder: Recorder, control: Control) -> None:
+        self.recorder, self.control = recorder, control
+        self._at, self._doing = 0.0, ""
+
+    def tell(self, what: str, part: float) -> None:
+        """A :data:`cnn_demo.training.events.Preparing`."""
+        self.say(doing=what, done=part, total=1.0)
+
+    def say(self, *, doing: str, **more: Any) -> None:
+        """Record what is being done.
+
+        Raises:
+            _Stopped: the run was asked to stop.
+        """
+        now = time.monotonic()
+        if doing == self._doing and now - self._at <= 0.25:
+            return
+        self._at, self._doing = now, doing
+        self.control.refresh()
+        if self.control.stopping:
+            raise _Stopped
+        self.recorder.activity(doing=doing, **more)
+
+
 class _Stopped(Exception):
-    """The run was asked to stop while its data set was fetched."""
+    """The run was asked to stop before its first step."""
 
 
 def _record_event(store: Store, recorder: Recorder, event: Event, last_epoch: EpochEnd | None) -> None:

@@ -5,6 +5,7 @@ To add one, write a class in a file of its own, after the manner of :class:`Augm
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from cnn_demo.locales import N_
@@ -111,7 +112,7 @@ AUGMENTATIONS.add(
         "Random rotation, scale, shear and shift; for digits also elastic deformation, stroke thickness, and samples"
         " by real and synthetic pens."
     ),
-    adds_samples=True,
+    added_share=1.0,  # samples of pens for each of the data set, see handwriting/samples.py
 )
 AUGMENTATIONS.add(
     "random",
@@ -128,8 +129,8 @@ class Augmentation(Protocol):
     One that remembers something from step to step also has ``state_dict`` and ``load_state_dict``: a snapshot keeps it.
     """
 
-    def extra_samples(self, train: Split) -> Split | None:
-        """More training samples, on the host; None where there are none."""
+    def extra_samples(self, train: Split, progress: Callable[[float], None]) -> Split | None:
+        """More training samples, on the host; None where there are none. ``progress`` is told the part that is done."""
 
     def __call__(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Change a batch.

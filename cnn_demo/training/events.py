@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+# Is told what happens before the first step: ``samples`` are made or the network is prepared by ``compile``, and which
+# part of it is done, 0 to 1. It may raise, to give up.
+Preparing = Callable[[str, float], None]
+
+
+def say_nothing(_what: str, _part: float) -> None:
+    """A :data:`Preparing` for those who do not listen."""
+
+
 @dataclass(frozen=True, slots=True)
 class EvalResult:
     """Loss and accuracy of a model on a whole split, averaged over its samples.

@@ -6,6 +6,7 @@ random number comes from the generator that is handed in: equal state, equal bat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -118,11 +119,11 @@ class Handwriting:
         self.spec, self.seed, self.validated = spec, seed, validated
         self.ranges = DIGITS if spec.digits else OTHERS
 
-    def extra_samples(self, train: Split) -> Split | None:
+    def extra_samples(self, train: Split, progress: Callable[[float], None]) -> Split | None:
         """More training samples; None for data sets without digits."""
         from cnn_demo.handwriting.samples import extra_samples  # only a training needs what it imports
 
-        return extra_samples(self.spec, train, self.seed, all_styles=not self.validated)
+        return extra_samples(self.spec, train, self.seed, all_styles=not self.validated, progress=progress)
 
     def __call__(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Augment a batch in [0, 1], see :func:`augment`; the targets stay as they are."""

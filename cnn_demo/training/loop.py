@@ -27,9 +27,11 @@ from cnn_demo.training.events import (
     Finished,
     LrChanged,
     Paused,
+    Preparing,
     Resumed,
     Snapshot,
     Started,
+    say_nothing,
 )
 from cnn_demo.training.meter import Meter
 from cnn_demo.training.schedules import learning_rate
@@ -52,6 +54,7 @@ def fit(
     lr_plan: Sequence[tuple[int, float]] = (),
     checkpoint_steps: Sequence[int] = CHECKPOINT_STEPS,
     watched: Tensor | None = None,
+    preparing: Preparing = say_nothing,
 ) -> Iterator[Event]:
     """Train a model and tell about it.
 
@@ -80,6 +83,7 @@ def fit(
         checkpoint_steps: optimizer steps at which a checkpoint is due, besides the end of each epoch.
         watched: ``(N, C, H, W)`` float32, normalized: pictures to look at, never to learn from. The weights are the
             same, bit for bit on the CPU, with and without.
+        preparing: is told what happens before ``Started``, where that takes time.
 
     Yields:
         Events, see ``cnn_demo.training.events``.
@@ -93,7 +97,7 @@ def fit(
     """
     data = dataset if dataset is not None else load_dataset(config.dataset)
     try:
-        trainer = Trainer(config, data, initial_weights, extra_samples)
+        trainer = Trainer(config, data, initial_weights, extra_samples, preparing)
         loop = _Loop(trainer, control or Control(), frozenset(checkpoint_steps))
         loop.watcher = Watcher(trainer, watched) if watched is not None and len(watched) else None
         yield from loop.run(resume, lr_plan)

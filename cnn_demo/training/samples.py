@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 
 from cnn_demo.datasets.load import Dataset
@@ -10,12 +12,17 @@ from cnn_demo.datasets.splits import VERSION, Split, stratified_split
 from cnn_demo.locales import N_
 from cnn_demo.settings.config import ConfigError, TrainConfig
 from cnn_demo.training.augmentations import Augmentation
+from cnn_demo.training.events import Preparing, say_nothing
 
 EXTRA_SHARE = 0.2  # of an epoch's samples, where extra ones are given; the rest is the data set
 
 
 def prepare_samples(
-    config: TrainConfig, data: Dataset, augmentation: Augmentation | None, extra: Split | None
+    config: TrainConfig,
+    data: Dataset,
+    augmentation: Augmentation | None,
+    extra: Split | None,
+    preparing: Preparing = say_nothing,
 ) -> tuple[Split, Split | None]:
     """The training split with everything that is added to it, and the validation split where there is one.
 
@@ -24,6 +31,7 @@ def prepare_samples(
         data: the data set.
         augmentation: may add samples of its own.
         extra: samples to mix in, repeated until they make up :data:`EXTRA_SHARE` of an epoch.
+        preparing: is told how far the augmentation's own samples are.
 
     A class that the model holds out (its option ``held_out``) is in neither of them.
 
@@ -35,8 +43,9 @@ def prepare_samples(
     if config.val_fraction:
         rule = min(config.version, VERSION)  # later versions of the settings hold out the same samples
         train, held_out = stratified_split(data.train, config.val_fraction, config.seed, rule)
-    if augmentation is not None and (added := augmentation.extra_samples(train)) is not None:
-        train = train.join(added)
+    if augmentation is not None:
+        added = augmentation.extra_samples(train, functools.partial(preparing, "samples"))
+        train = train if added is None else train.join(added)
     if extra is not None and len(extra):
         train = train.join(repeat_samples(extra, len(train)))
     if (left_out := find_held_out(config, data.spec)) is not None:

@@ -19,6 +19,7 @@ from cnn_demo.training.augmentations import create_augmentation
 from cnn_demo.training.device import autocast_dtype, is_out_of_memory, prepare_device
 from cnn_demo.training.ema import ModelEma
 from cnn_demo.training.errors import ResumeError
+from cnn_demo.training.events import Preparing, say_nothing
 from cnn_demo.training.objectives import create_objective
 from cnn_demo.training.optimizers import create_optimizer
 from cnn_demo.training.samples import prepare_samples
@@ -43,6 +44,8 @@ class Trainer:
         grad_norm: of the last step: the length of the gradient of all parameters, before clipping; a scalar on the
             device.
 
+    ``preparing`` is told what takes long before the first step.
+
     Raises:
         ConfigError: this machine cannot do what the config asks for, or the initial weights are of another model.
     """
@@ -53,11 +56,12 @@ class Trainer:
         data: Dataset,
         initial_weights: dict[str, Tensor] | None = None,
         extra_samples: Split | None = None,
+        preparing: Preparing = say_nothing,
     ) -> None:
         self.config = config
         self.device = prepare_device(config)
         self.augmentation = create_augmentation(config, data.spec)
-        train, held_out = prepare_samples(config, data, self.augmentation, extra_samples)
+        train, held_out = prepare_samples(config, data, self.augmentation, extra_samples, preparing)
         self.train, self.test = self._put_on_device(train, data.spec), self._put_on_device(data.test, data.spec)
         self.val = self._put_on_device(held_out, data.spec) if held_out is not None else None
         self.index_device = self.device if self.train.on_device else torch.device("cpu")
@@ -75,7 +79,7 @@ class Trainer:
         self.optimizer = create_optimizer(config, (p for p in self.model.parameters() if p.requires_grad))
         self.grad_norm = torch.zeros((), device=self.device)
         self.scaler = torch.amp.GradScaler("cuda", enabled=config.precision == "fp16")
-        self.compiled = self._wants_compiling() and self._compile()
+        self.compiled = self._wants_compiling() and self._compile(preparing)
         self.ema = ModelEma(self.model, config.ema) if config.ema else None
 
     def _put_on_device(self, split: Split, spec: DatasetSpec) -> DeviceDataset:
@@ -169,10 +173,11 @@ class Trainer:
             return self.device.type == "cuda" and has_triton and steps >= _COMPILE_FROM_STEPS
         return self.config.compile == "on"
 
-    def _compile(self) -> bool:
+    def _compile(self, preparing: Preparing) -> bool:
         """Compile forward pass and loss, with CUDA graphs on a GPU. A failure is logged; training then goes without."""
         if len(self.train) < self.config.batch_size:
             return False
+        preparing("compile", 0.0)
         mode = "reduce-overhead" if self.device.type == "cuda" else "default"
         before = {name: value.clone() for name, value in self.model.state_dict().items()}
         try:

@@ -7,6 +7,7 @@ handed in, and each kind of change has its own place among them: switching one o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ class RandomChanges:
         alphas = {"mixup": self.strengths.mixup, "cutmix": self.strengths.cutmix}
         self._quantiles = {name: make_beta_quantiles(alpha) for name, alpha in alphas.items() if alpha}
 
-    def extra_samples(self, train: Split) -> Split | None:
+    def extra_samples(self, train: Split, progress: Callable[[float], None]) -> Split | None:
         """None: there are no more samples."""
 
     def __call__(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -118,7 +118,8 @@ def _progress(run: Run) -> None:
         case RunState.QUEUED:
             st.progress(0.0, _waiting(run))
         case RunState.STARTING:
-            st.progress(done, _starting(run))
+            made = run.activity.get("done", 0.0) if run.activity.get("doing") == "samples" else 0.0
+            st.progress(max(done, made), _starting(run))
         case RunState.STOPPING:
             st.progress(done, _("Stopping after this batch and saving a checkpoint…"))
         case RunState.PAUSED:
@@ -156,6 +157,10 @@ def _starting(run: Run) -> str:
         got, total = activity.get("done") or 0, activity.get("total") or 0
         text = _("Starting: downloading {file}").format(file=activity.get("file", ""))
         return f"{text} · {names.size(got)} / {names.size(total)}" if total else text
+    if activity.get("doing") == "samples":
+        return _("Starting: drawing more digits with pens, {part} done").format(part=f"{activity.get('done', 0):.0%}")
+    if activity.get("doing") == "compile":
+        return _("Starting: compiling the network for this device; it can take a minute and is done once a run")
     return _("Starting: loading PyTorch and the images…")
 
 

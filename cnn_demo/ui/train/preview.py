@@ -78,7 +78,7 @@ def _show_images(config: TrainConfig, spec: DatasetSpec) -> None:
         text = _("{k} of {n} pictures come out empty or nearly so; weaken the changes.")
         st.warning(text.format(k=preview.emptied, n=len(preview.images)), icon=":material/warning:")
     words = _("Training images after one random change, and the targets that they are trained on.")
-    if AUGMENTATIONS.get(config.augment).facts.get("adds_samples") and spec.digits:
+    if AUGMENTATIONS.get(config.augment).facts.get("added_share") and spec.digits:
         words += sentence_gap() + _("The samples by pens, which are mixed in besides, are not among them.")
     st.caption(words)
 

@@ -35,6 +35,16 @@ def test_a_like_run_tells_the_speed(store: Store) -> None:
         assert cost.seconds == pytest.approx(8000 * (1 - other.val_fraction) * other.epochs / 1000)
 
 
+def test_samples_that_are_added_cost_time_too(store: Store) -> None:
+    config = CONFIG.replace(augment="handwriting")
+    store.add_speed("cpu", speed_key(config), 1000.0)
+    # As many again in each of 4 epochs, and each of them is drawn once before, in two thirds of a millisecond.
+    assert estimate(config, store).seconds == pytest.approx(4 * 16 + 8000 * 6.5e-4)
+    clothes = config.replace(dataset="fashion-mnist")  # no pen draws clothes
+    store.add_speed("cpu", speed_key(clothes), 1000.0)
+    assert estimate(clothes, store).seconds == pytest.approx(4 * 60)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from cnn_demo.datasets.download import DatasetUnavailable
-from cnn_demo.runs import launcher
+from cnn_demo.runs import launcher, worker
+from cnn_demo.runs.recorder import Recorder
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
@@ -105,6 +107,28 @@ def test_pause_resume_stop_and_the_next_in_line(store: Store) -> None:
 def run_here(store: Store, config: TrainConfig = CONFIG) -> Run:
     store.create(config)
     return train_here(store)
+
+
+def test_what_takes_long_before_the_first_step_is_told_and_can_be_stopped(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    tell = Recorder.activity
+
+    def note(self: Recorder, **what: Any) -> None:
+        told.append(what)
+        tell(self, **what)
+        if what["doing"] == "samples":
+            store.stop(self.run.id)
+            monkeypatch.setattr(worker.time, "monotonic", lambda: float(len(told) + 1e6))  # the next word is due
+
+    monkeypatch.setattr(Recorder, "activity", note)
+    run = run_here(store, CONFIG.replace(augment="handwriting"))
+    assert run.state is RunState.STOPPED
+    assert run.step == 0
+    assert [what["doing"] for what in told] == ["load", "samples"]
+    assert 0 < told[-1]["done"] < 0.5
+    assert run.activity == {}
 
 
 def test_full_disk_fails_the_run_and_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ class MixUp:
     def __init__(self, spec: object, seed: int, validated: bool) -> None:
         self.seen = torch.zeros((), dtype=torch.int64)
 
-    def extra_samples(self, train: object) -> None:
+    def extra_samples(self, train: object, progress: object) -> None:
         return None
 
     def __call__(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -163,8 +163,8 @@ def test_styles_kept_for_validation_are_learned_only_without_one(
     asked = []
     monkeypatch.setattr(samples, "extra_samples", lambda *args, **options: asked.append((args, options)))
     train = Split(torch.zeros(3, 1, 28, 28, dtype=torch.uint8), torch.zeros(3).long())
-    assert Handwriting(get_spec("mnist-mini"), 5, validated).extra_samples(train) is None
-    assert asked == [((get_spec("mnist-mini"), train, 5), {"all_styles": not validated})]
+    assert Handwriting(get_spec("mnist-mini"), 5, validated).extra_samples(train, print) is None
+    assert asked == [((get_spec("mnist-mini"), train, 5), {"all_styles": not validated, "progress": print})]
 
 
 @pytest.mark.cuda

@@ -21,7 +21,7 @@ def small() -> Dataset:
 class Doubling:
     """Adds the training samples once more."""
 
-    def extra_samples(self, train: Split) -> Split:
+    def extra_samples(self, train: Split, progress: object) -> Split:
         return train
 
 

@@ -82,7 +82,7 @@ def test_every_strength_is_an_option_and_zero_changes_nothing(digits: Tensor) ->
     images, same = still(digits, targets, dice())
     assert images is digits
     assert same is targets
-    assert still.extra_samples(None) is None  # type: ignore[arg-type]
+    assert still.extra_samples(None, print) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", list(STRONG))
