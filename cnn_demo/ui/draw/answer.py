@@ -86,7 +86,7 @@ def _subtitle(answer: Answer | Unanswered) -> str:
     network = answer.network
     parts = []
     if network.checkpoint is not None:
-        step, epoch = f"{network.checkpoint.step:,}", f"{network.checkpoint.epoch:.2g}"
+        step, epoch = f"{network.checkpoint.step:,}", f"{network.checkpoint.epoch:.4g}"
         parts.append(_("step {step} · epoch {epoch}").format(step=step, epoch=epoch))
         dataset = network.run.config.dataset if network.run else ""
         accuracy = names.accuracy(network.checkpoint.test_accuracy, network.checkpoint.test_n)

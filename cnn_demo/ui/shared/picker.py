@@ -242,7 +242,7 @@ def _widget_key(name: str, words: Mapping[Any, str], value: Any) -> str:
 
 
 def _describe(checkpoint: Checkpoint) -> str:
-    return _("step {step} · epoch {epoch}").format(step=checkpoint.step, epoch=f"{checkpoint.epoch:.2g}")
+    return _("step {step} · epoch {epoch}").format(step=checkpoint.step, epoch=f"{checkpoint.epoch:.4g}")
 
 
 def _choose_checkpoint(network: Network, chosen: list[ModelRef], *, several: bool) -> None:

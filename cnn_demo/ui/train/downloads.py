@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cnn_demo.export.formats import FORMATS, MOST_HTML_BYTES, Exported, estimate_html_bytes, list_missing
-from cnn_demo.runs.records import Run
-from cnn_demo.ui.shared import charts, i18n
+from cnn_demo.runs.records import Checkpoint, Run
+from cnn_demo.ui.shared import charts, i18n, names
 from cnn_demo.ui.shared.i18n import _
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def show_downloads(store: Store, run: Run) -> None:
         _file(run, _("Metrics"), "csv", lambda: store.metrics_csv(run.id).encode())
         _file(run, _("Curves"), "png", lambda: figure(store, run, "png", code))
         _file(run, _("Curves"), "svg", lambda: figure(store, run, "svg", code))
+        used = names.file_size(_measure_folder(store.folder(run.id)))
+        st.caption(_("On disk the run takes {size}.").format(size=used))
         st.page_link(
             "pages/export/take_away.py",
             label=_("All formats, with a receipt"),
@@ -44,23 +47,54 @@ def show_downloads(store: Store, run: Run) -> None:
 
 
 def _show_weights(store: Store, run: Run) -> None:
-    """The weights of the best checkpoint by validation, where one was recorded; else of the newest."""
+    """The weights of a checkpoint: at first the best by validation, where one was recorded, else the newest."""
     best = store.best_checkpoint(run.id)
-    checkpoint = best or store.newest_checkpoint(run.id)
-    if checkpoint is None:
+    proposed = best or store.newest_checkpoint(run.id)
+    if proposed is None:
         return
+    checkpoint = _choose_checkpoint(store, run, proposed)
     step = f"{checkpoint.step:,}"
     if not _is_whole(checkpoint.path / _WEIGHTS):
         words = _("The weights of step {step} are missing or damaged (their SHA-256 is not the recorded one).")
         st.warning(words.format(step=step), icon=":material/broken_image:")
         return
     words = _("The weights are those of step {step}, the best by validation.")
-    if best is None:
+    if checkpoint.step != proposed.step:
+        words = _("The weights are those of step {step}, as chosen.")
+    elif best is None:
         words = _("The weights are those of step {step}, the newest checkpoint.")
     st.caption(words.format(step=step))
     _file(run, _("Weights"), "safetensors", (checkpoint.path / _WEIGHTS).read_bytes, f"-step-{checkpoint.step}")
     _file(run, _("Weights"), "pt", lambda: _state_dict(checkpoint.path), f"-step-{checkpoint.step}")
     _show_exports(store, run, checkpoint.step)
+
+
+def _choose_checkpoint(store: Store, run: Run, proposed: Checkpoint) -> Checkpoint:
+    """One of the checkpoints that are kept; ``proposed`` until somebody chooses."""
+    kept = {str(checkpoint.step): checkpoint for checkpoint in reversed(store.checkpoints(run.id))}
+    if len(kept) < 2:
+        return proposed
+    words = {
+        step: _("step {step} · epoch {epoch}").format(step=f"{found.step:,}", epoch=f"{found.epoch:.4g}")
+        for step, found in kept.items()
+    }
+    step = st.selectbox(
+        _("Checkpoint"),
+        list(kept),
+        index=list(kept).index(str(proposed.step)),
+        format_func=i18n.worded(words, words.__getitem__),
+        key=f"file:step:{run.id}",
+    )
+    return kept.get(step or "", proposed)
+
+
+def _measure_folder(folder: Path) -> int:
+    """Bytes of all files below; what vanishes meanwhile counts for nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _show_exports(store: Store, run: Run, step: int) -> None:

@@ -27,10 +27,12 @@ def page() -> None:
     downloads.show_downloads(get_store(), get_store().get(st.session_state["run"]))
 
 
-def show(run: Run) -> tuple[str, list[str]]:
+def show(run: Run, step: int | None = None) -> tuple[str, list[str]]:
     """What is said, and the titles of the files."""
     app = AppTest.from_function(page, default_timeout=30)
     app.session_state["run"] = run.id
+    if step is not None:
+        app.session_state[f"file:step:{run.id}"] = str(step)
     with pytest.MonkeyPatch.context() as patched:
         linked: list[object] = []
         patched.setattr(
@@ -58,6 +60,14 @@ def test_the_best_checkpoint_is_handed_out_where_there_is_one(store: Store, run:
     mark_best(store, run, 1)
     said, _files = show(run)
     assert "step 20, the best by validation" in said
+
+
+def test_any_checkpoint_can_be_chosen_and_the_size_is_said(store: Store, run: Run) -> None:
+    said, _files = show(run, step=20)
+    assert "step 20, as chosen" in said
+    folder = store.folder(run.id)
+    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert f"On disk the run takes {total / 2**20:.1f} MiB." in said
 
 
 @pytest.mark.parametrize("damage", ["flipped", "no meta"])
