@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from cnn_demo.runs.home import runs_home
+from cnn_demo.ui.components.page_language import speak_language
 from cnn_demo.ui.shared import i18n, navigation, state
 from cnn_demo.ui.shared.i18n import _
 
@@ -82,6 +83,7 @@ def _frame() -> None:
     st.logo(str(_ASSETS / "logo.svg"), size="large", icon_image=ICON)
     with st.sidebar:
         _language_switch()
+        speak_language("page-language")
 
 
 def _language_switch() -> None:

@@ -59,6 +59,7 @@ def list_words() -> dict[str, Any]:
         "features": _("{n} features"),
         "unfold": _("Unfold {n} layers"),
         "refold": _("Fold the block again"),
+        "input": _("Input"),
         "answer": _("Probability"),
         "map": _("{layer}, channel {channel}: mean {mean}"),
         "feature": _("{layer}, feature {channel}: {mean}"),

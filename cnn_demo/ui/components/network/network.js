@@ -83,7 +83,7 @@ class Network {
       const folded = column.shape[0] - shown.length;
       const size = flat ? say(words.features, { n: column.shape[0] }) : column.shape.join(dense ? "×" : " × ");
       const box = make("div", { class: `column${flat ? " flat" : ""}${number === last ? " narrow" : ""}`, "data-column": column.name },
-        make("span", { class: "name", title: column.members.join(" → "), text: column.block || column.name }),
+        make("span", { class: "name", title: column.members.join(" → "), text: column.block || (number ? column.name : words.input) }),
         make("span", { class: "shape", text: size }), place,
         folded > 0 ? make("span", { class: "rest", text: `+ ${folded}`, title: say(words.more, { n: folded }) }) : null,
         column.block && column.members.length > 1 ? this.buildFold(column) : null);
