@@ -199,13 +199,13 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(2)
     print(machine())
+    overview(args.rounds)
     if args.overview:
-        return overview(args.rounds)
+        return
     if not args.explorer:
         maps("cnn", ("conv", "activation", "pool"), args.rounds)
         maps("resnet18", ("conv",), args.rounds)
         patches(max(1, args.rounds // 10))
-    overview(args.rounds)
     explorer(args.rounds * 10, args.rounds)
 
 
