@@ -44,9 +44,12 @@ def panel(page: Page, name: str) -> Locator:
 
 
 def point(picture: Locator, row: int, column: int, size: int) -> Position:
-    box = picture.bounding_box()
-    assert box is not None
-    return {"x": (column + 0.5) * box["width"] / size, "y": (row + 0.5) * box["height"] / size}
+    for _look in range(100):
+        box = picture.bounding_box()  # None while its panel is drawn anew
+        if box is not None:
+            return {"x": (column + 0.5) * box["width"] / size, "y": (row + 0.5) * box["height"] / size}
+        picture.page.wait_for_timeout(50)
+    raise AssertionError("the picture is not on the page")
 
 
 def test_pointing_at_an_output_shows_its_products_and_its_sum(visit: Visit) -> None:
