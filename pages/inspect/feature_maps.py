@@ -36,8 +36,9 @@ def explore() -> None:
     layout.section(_("Layer by layer"))
     scenes.show_scene(network, image, channel.load_known_statistics(network))
     attention.show_attention(network, image)
-    layout.section(_("What a channel has learnt"))
-    study_channel(network, image)
+    with st.container(key="maps-learnt"):
+        layout.section(_("What a channel has learnt"))
+        study_channel(network, image)
 
 
 @st.fragment(key=scenes.CHANNEL)

@@ -61,12 +61,22 @@ def show_scene(network: LoadedModel, image: np.ndarray, found: PatchIndex | None
     return scene
 
 
+_SHEET = """<style>
+  :has(> .st-key-maps-sheet) { position: sticky; bottom: 0; z-index: 4; }
+</style>"""
+
+
 @st.fragment(key=EXPLORER)
 def _explore(network: LoadedModel, image: np.ndarray, options: ViewOptions) -> None:
     """Explorer and arithmetic. A click runs only these two; once the numbers are drawn, the channel's panels follow."""
     scene = scene_of_image(network, image)
-    explorer.show_explorer(_pack(network, scene, options), EXPLORER, _keep_pin)
-    _show_arithmetic(network, scene)
+    with st.container():  # the sheet of numbers leaves the window with the maps
+        st.html(_SHEET)
+        explorer.show_explorer(_pack(network, scene, options), EXPLORER, _keep_pin)
+        with st.container(key="maps-sheet"):
+            pin = _show_arithmetic(network, scene)
+        if pin is not None and scene.maps.nodes[pin["layer"]].op == "conv2d":
+            _link_lesson()
 
 
 def pinned_unit(scene: Scene) -> dict[str, Any] | None:
@@ -205,7 +215,8 @@ def _pack(network: LoadedModel, scene: Scene, options: ViewOptions) -> bytes:
     return packed
 
 
-def _show_arithmetic(network: LoadedModel, scene: Scene) -> None:
+def _show_arithmetic(network: LoadedModel, scene: Scene) -> dict[str, Any] | None:
+    """The sheet of numbers; gives the pinned unit."""
     from cnn_demo.inspect.trace import trace_unit
     from cnn_demo.plots.tiles import DIVERGING, color_table
 
@@ -220,8 +231,7 @@ def _show_arithmetic(network: LoadedModel, scene: Scene) -> None:
         trace = trace_unit(scene.maps, layer.name, *index).plain() | pin | more
     colors = color_table(DIVERGING).tolist()
     explorer.show_arithmetic(trace, colors, class_names(network), "maps:arithmetic", lambda: st.rerun(CHANNEL))
-    if pin is not None and scene.maps.nodes[pin["layer"]].op == "conv2d":
-        _link_lesson()
+    return pin
 
 
 def _link_lesson() -> None:

@@ -124,6 +124,8 @@ def list_words() -> dict[str, Any]:
         "title_unit": _("{layer}, channel {channel}, unit {place}: {value}"),
         "title_token": _("{layer}, channel {channel}, {token}: {value}"),
         "title_feature": _("{layer}, feature {channel}: {value}"),
+        "close": _("Let the unit go"),
+        "learnt": _("What this channel has learnt ↓"),
         "check": _("PyTorch has {value} · difference {difference}"),
         "conv": _(
             "Cross-correlation: a {kernel} patch in each of {n} channels of {layer}, first value at {place}, times the "

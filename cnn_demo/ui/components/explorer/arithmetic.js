@@ -170,12 +170,17 @@ const RENDER = {
   },
 };
 const TOP_CARDS = 12;
+const LEARNT = ".st-key-maps-learnt"; // the part of the page about the channel
 
 // The panel. A click is seen here at once, the numbers follow: until then the steps of the unit before stay, dimmed.
 class Arithmetic {
   constructor(root) {
     this.title = make("p", { class: "title" });
+    this.close = make("button", { class: "close", type: "button", text: "✕",
+      onclick: () => document.dispatchEvent(new CustomEvent(CHOOSE_EVENT, { detail: null })) });
     this.steps = make("div");
+    this.learnt = make("button", { class: "more learnt", type: "button", onclick: () =>
+      document.querySelector(LEARNT)?.scrollIntoView({ block: "start", behavior: "smooth" }) });
     this.section = make("section", { class: "sums" });
     root.replaceChildren(this.section);
     const listen = ({ detail }) => {
@@ -188,7 +193,7 @@ class Arithmetic {
   announce(unit) {
     this.awaited = unit;
     if (!unit) return this.clear();
-    this.section.replaceChildren(this.title, this.steps);
+    this.section.replaceChildren(this.close, this.learnt, this.title, this.steps);
     this.section.setAttribute("aria-busy", "true");
     this.title.textContent = this.titleOf(unit, "…");
   }
@@ -202,6 +207,9 @@ class Arithmetic {
 
   load({ trace, words, table, classes }) {
     this.words = words;
+    this.close.setAttribute("aria-label", words.close);
+    this.close.title = words.close;
+    this.learnt.textContent = words.learnt;
     if (!trace) return this.clear();
     if (this.awaited && !sameUnit(this.awaited, trace)) return; // the answer to the click before
     const text = JSON.stringify([trace, words]);
@@ -211,7 +219,7 @@ class Arithmetic {
     this.title.textContent = this.titleOf(trace, figure(trace.value, 6));
     this.steps.replaceChildren(...trace.steps.map((step) => make("div", { class: "step", "data-step": step.step },
       make("p", {}, make("b", { text: step.layer })), ...RENDER[step.step](step, words, colors, classes, trace.channel), check(step, words))));
-    this.section.replaceChildren(this.title, this.steps);
+    this.section.replaceChildren(this.close, this.learnt, this.title, this.steps);
     this.section.removeAttribute("aria-busy");
     const drawn = `${trace.layer},${trace.channel}`;
     if (this.awaited && drawn !== this.drawn) setTimeout(() => this.send("drawn", drawn), 30); // once it is on the screen

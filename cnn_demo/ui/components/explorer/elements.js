@@ -25,5 +25,5 @@ function figure(value, digits = 4) {
 
 // Tells the panel of the arithmetic which unit was pinned: { layer, channel, y, x, features }, or null.
 const PIN_EVENT = "cnn-lab:pin";
-// Asks the explorer to pin a unit: { layer, channel, y, x }.
+// Asks the explorer to pin a unit: { layer, channel, y, x }; null lets go the one that is pinned.
 const CHOOSE_EVENT = "cnn-lab:choose";

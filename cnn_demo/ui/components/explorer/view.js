@@ -3,6 +3,9 @@
 const KINDS = ["input", "conv", "norm", "activation", "pool", "linear", "attention", "add"];
 const CURSOR = "#f59e0b", READ = "#fde047";
 
+const HEADER = 60; // pixels that Streamlit's header takes of the window
+const RIBBON_MARGIN = 10; // below the strip of layers, as in explorer.css
+
 class Explorer {
   constructor(root, send) {
     this.root = root;
@@ -15,29 +18,35 @@ class Explorer {
     this.readsTitle = make("h4");
     this.readsBox = make("div");
     this.stack = make("div", { class: "stack" });
-    root.replaceChildren(this.ribbon,
+    const above = make("div", { "aria-hidden": "true", style: "height:1px" });
+    root.replaceChildren(above, this.ribbon,
       make("div", { class: "body" },
         make("aside", { class: "side" }, make("div", {}, this.inputTitle, this.inputBox), this.readout,
           make("div", { class: "reads" }, this.readsTitle, this.readsBox)),
         this.stack));
     this.observer = new ResizeObserver(() => this.relayout());
     this.observer.observe(this.stack);
+    // Once the strip of layers stands at the upper edge of the window, names are enough.
+    new IntersectionObserver((entries) => this.shrinkRibbon(!entries[entries.length - 1].isIntersecting),
+      { root: document.querySelector(".stMain"), rootMargin: `-${HEADER}px 0px 1000000px 0px` }).observe(above); // below is in sight
     document.addEventListener(CHOOSE_EVENT, (event) => { if (root.isConnected && this.width) this.choose(event.detail); });
   }
 
   // Pin a unit that was chosen elsewhere on the page; where its layer is not shown, the unit behind it in the next one.
-  choose({ layer: name, channel, y, x }) {
+  choose(unit) {
+    if (!unit) return this.unpin();
+    const { layer: name, channel, y, x } = unit;
     const layer = this.scene.byName.get(this.stages.has(name) ? name : this.target(name));
     if (!layer) return;
     const [count, height, width] = extent(layer);
     this.pin({ layer, channel: Math.min(channel, count - 1), y: Math.min(y, height - 1), x: Math.min(x, width - 1) });
-    this.scrollTo(layer.name, true);
+    this.scrollTo(layer.name);
   }
 
   load(bytes) {
     const scene = readScene(bytes);
     if (scene.id === this.scene?.id) return;
-    const first = !this.scene, scrolled = this.stack.scrollTop, across = this.ribbon.scrollLeft;
+    const across = this.ribbon.scrollLeft;
     this.scene = scene;
     this.words = scene.words;
     this.hovered = null;
@@ -50,10 +59,9 @@ class Explorer {
     this.buildRibbon();
     this.buildStack();
     this.pinned = this.find(this.pinned && { ...this.pinned, layer: this.pinned.layer.name }) ?? this.find(scene.pin);
-    this.landing = first;
     this.width = 0;
     this.relayout();
-    if (!first) { this.stack.scrollTop = scrolled; this.ribbon.scrollLeft = across; }
+    this.ribbon.scrollLeft = across;
   }
 
   // A unit given by names, in the scene of now; null where that has no such unit in sight.
@@ -78,7 +86,7 @@ class Explorer {
       return make("button", {
         class: `k-${kind}${scene.shown.includes(layer.name) ? "" : " hidden"}`, "data-layer": layer.name, type: "button",
         title: [layer.name, layer.op, ...lines].filter(Boolean).join("\n"),
-        onclick: () => { if (shown) this.scrollTo(shown, true); },
+        onclick: () => { if (shown) this.scrollTo(shown); },
       }, make("b", { text: layer.name.length > 22 ? `…${layer.name.slice(-21)}` : layer.name }),
       ...lines.filter(Boolean).map((text) => make("span", { text })));
     }));
@@ -135,8 +143,6 @@ class Explorer {
     for (const stage of this.stages.values()) stage.draw(layout(stage.layer, width), "rgba(255,255,255,.75)");
     this.source = null;
     this.show(this.hovered ?? this.pinned);
-    if (this.landing && this.pinned) this.land(this.pinned);
-    this.landing = false;
   }
 
   hover(unit) {
@@ -239,19 +245,21 @@ class Explorer {
     }
   }
 
-  scrollTo(name, smooth) {
-    const section = [...this.stack.children].find((child) => child.dataset.layer === name);
-    if (!section) return;
-    this.stack.scrollTo({ top: section.offsetTop - this.stack.offsetTop - 4, behavior: smooth ? "smooth" : "instant" });
-    this.current(name);
+  // What it loses in height it gains in margin, so that nothing below moves.
+  shrinkRibbon(stuck) {
+    const before = this.ribbon.offsetHeight;
+    this.ribbon.classList.toggle("stuck", stuck);
+    this.ribbon.style.marginBottom = stuck ? `${RIBBON_MARGIN + before - this.ribbon.offsetHeight}px` : "";
   }
 
-  // To the layer of a unit, and further down where its tile would be out of sight.
-  land({ layer, channel }) {
-    this.scrollTo(layer.name, false);
-    const stage = this.stages.get(layer.name);
-    const below = stage.element.offsetTop - this.stack.offsetTop + stage.corner(channel, 0, 0)[1] + stage.place.tileY + 12;
-    if (below > this.stack.scrollTop + this.stack.clientHeight) this.stack.scrollTop = below - this.stack.clientHeight;
+  // The page itself scrolls: the layer comes to stand under the strip of layers.
+  scrollTo(name) {
+    const section = [...this.stack.children].find((child) => child.dataset.layer === name);
+    if (!section) return;
+    section.style.scrollMarginTop = `${HEADER + 56}px`;
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    section.scrollIntoView({ block: "start", behavior: still ? "instant" : "smooth" });
+    this.current(name);
   }
 
   key(stage, event) {
