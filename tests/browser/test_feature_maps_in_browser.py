@@ -190,6 +190,25 @@ def test_the_page_scrolls_and_the_numbers_stand_at_its_lower_edge(visit: Visit, 
     expect(page).not_to_have_url(re.compile("unit="))
 
 
+def test_hundreds_of_maps_are_folded_until_one_of_them_is_wanted(visit: Visit) -> None:
+    page = visit(ADDRESS + "resnet18", viewport={"width": 1440, "height": 900})
+    first, deep, last = (
+        page.locator(f'.layer[data-layer="{name}"]') for name in ("conv1", "layer3.0.conv1", "layer4.0.conv1")
+    )
+    expect(last).to_be_attached()
+    tall = "section => section.querySelector('.stage').clientHeight"
+    assert first.evaluate(tall) > 400  # 64 maps are not folded
+    assert deep.evaluate(tall) == last.evaluate(tall) == 300
+    deep.get_by_role("button", name="Show all 256").click()
+    assert deep.evaluate(tall) > 1000
+    stage = page.locator('.stack .stage[data-layer="layer4.0.conv1"]')
+    stage.focus()
+    stage.press("ArrowRight")
+    assert last.evaluate(tall) == 300  # this unit is in sight
+    stage.press("End")
+    assert last.evaluate(tall) > 1000
+
+
 def test_what_was_unfolded_stays_while_the_page_runs_again(visit: Visit) -> None:
     page = visit(ADDRESS + "cnn&unit=conv2,20,6,6", viewport={"width": 1440, "height": 1300})
     page.get_by_role("button", name="Show all 32").click()

@@ -27,6 +27,8 @@ def open_network(visit: Visit, path: str = READY, **options: object) -> Page:
 def test_a_map_lights_what_feeds_it_without_a_message(visit: Visit) -> None:
     page = open_network(visit)
     page.locator(".stack .layer").first.wait_for()
+    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_timeout(500)  # nothing moves under the pointer any more
     page.evaluate(COUNT_MESSAGES)
     conv2 = page.locator(".net .column[data-column='conv2'] .map")
     for place in (0, 1, 2):
@@ -43,7 +45,7 @@ def test_a_map_lights_what_feeds_it_without_a_message(visit: Visit) -> None:
         assert float(widths[strongest]) == max(map(float, widths))
         assert all((color == "#dc2626") == (part < 0) for color, part in zip(colors, parts, strict=True))
         told = page.locator(".net .tell li")
-        assert told.count() == 5  # four channels by name, and the others as one sum
+        expect(told).to_have_count(5)  # four channels by name, and the others as one sum
         assert "the other 28 channels of pool1" in told.last.inner_text()
     # A pooling carries one channel on: one line, from the channel of the same number.
     pooled = page.locator(".net .column[data-column='pool1'] .map").nth(1)

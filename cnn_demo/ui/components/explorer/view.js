@@ -4,6 +4,7 @@ const KINDS = ["input", "conv", "norm", "activation", "pool", "linear", "attenti
 const CURSOR = "#f59e0b", READ = "#fde047";
 
 const HEADER = 60; // pixels that Streamlit's header takes of the window
+const LONG = 640, FOLDED = 300; // pixels: what is higher is folded to so much, as in explorer.css
 const RIBBON_MARGIN = 10; // below the strip of layers, as in explorer.css
 
 class Explorer {
@@ -11,6 +12,7 @@ class Explorer {
     this.root = root;
     this.send = send;
     this.stages = new Map();
+    this.unfolded = new Set(); // names of layers
     this.ribbon = make("nav", { class: "ribbon" });
     this.inputTitle = make("h4");
     this.inputBox = make("div");
@@ -119,7 +121,8 @@ class Explorer {
       const size = layer.shape.length === 3 ? say(layer.tokens ? words.token_maps : words.maps, { n: count, height, width }) : say(words.features, { n: count });
       return make("section", { class: "layer", "data-layer": name },
         make("h4", {}, `${name} `, make("small", { text: `${words.kinds[layer.kind] ?? layer.op} · ${size}` })),
-        make("div", { class: "about" }, ...notes), stage.element);
+        make("div", { class: "about" }, ...notes), stage.element,
+        make("button", { class: "more all", type: "button", text: say(words.all_channels, { n: count }), onclick: () => this.unfold(stage) }));
     }));
   }
 
@@ -140,7 +143,10 @@ class Explorer {
     if (!(width >= 40)) return; // not in the page yet; the observer calls again when it is
     if (width === this.width) return;
     this.width = width;
-    for (const stage of this.stages.values()) stage.draw(layout(stage.layer, width), "rgba(255,255,255,.75)");
+    for (const stage of this.stages.values()) {
+      stage.draw(layout(stage.layer, width), "rgba(255,255,255,.75)");
+      this.fold(stage);
+    }
     this.source = null;
     this.show(this.hovered ?? this.pinned);
   }
@@ -184,6 +190,7 @@ class Explorer {
       return this.current(null);
     }
     const { layer, channel, y, x } = unit;
+    this.unfoldFor(unit);
     const field = fieldOf(layer, y, x), read = reading(this.scene, layer, channel, y, x);
     this.picture.mark(field);
     this.stages.get(layer.name).markUnit(unit, CURSOR);
@@ -243,6 +250,23 @@ class Explorer {
       if (left < this.ribbon.scrollLeft || right > this.ribbon.scrollLeft + this.ribbon.clientWidth)
         this.ribbon.scrollLeft = left - this.ribbon.clientWidth / 3;
     }
+  }
+
+  // A layer of hundreds of maps shows its first rows; the others are a click away.
+  fold(stage) {
+    const folded = stage.place.height > LONG && !this.unfolded.has(stage.layer.name);
+    stage.element.parentElement.classList.toggle("folded", folded);
+  }
+
+  unfold(stage) {
+    this.unfolded.add(stage.layer.name);
+    this.fold(stage);
+  }
+
+  // A unit that is pointed at by keys, or chosen elsewhere, is seen.
+  unfoldFor({ layer, channel }) {
+    const stage = this.stages.get(layer.name), section = stage.element.parentElement;
+    if (section.classList.contains("folded") && stage.corner(channel, 0, 0)[1] + stage.place.tileY > FOLDED) this.unfold(stage);
   }
 
   // What it loses in height it gains in margin, so that nothing below moves.
