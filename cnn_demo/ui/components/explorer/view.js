@@ -274,6 +274,9 @@ class Explorer {
     const before = this.ribbon.offsetHeight;
     this.ribbon.classList.toggle("stuck", stuck);
     this.ribbon.style.marginBottom = stuck ? `${RIBBON_MARGIN + before - this.ribbon.offsetHeight}px` : "";
+    const name = this.marked;
+    this.marked = undefined;
+    this.current(name ?? null); // it may stand elsewhere now
   }
 
   // The page itself scrolls: the layer comes to stand under the strip of layers.
