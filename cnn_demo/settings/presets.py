@@ -107,8 +107,8 @@ PRESETS: tuple[Preset, ...] = (
         "record",
         N_("Record"),
         N_(
-            "The best of one small network here on MNIST's test images. Drawings on the pad it reads worse: it has seen "
-            "no pens. It takes an hour on a CPU."
+            "The best of one small network here on MNIST's test images. Drawings on the pad it reads worse: it has "
+            "seen no pens. It takes an hour on a CPU."
         ),
         {
             "dataset": "mnist",
