@@ -74,6 +74,13 @@ def _export(entry: Entry, loaded: LoadedModel, args: argparse.Namespace) -> Expo
     options = {option.name: getattr(args, option.name, option.default) for option in entry.options}
     made: Exported = entry.load()(loaded, args.out, options, lambda part: _show_progress(entry.name, part))
     say(f"{made.path}: {made.path.stat().st_size:,} bytes", args)
+    for row in made.facts.get("calibrations", ()):
+        way = f"{row['method']}, {row['images']:,} images" if row["method"] else "fp32"
+        say(
+            f"  {way:24} {row['correct'] / row['n']:.2%} of {row['n']:,} other training images,"
+            f" mean difference {row['difference']:.3g}",
+            args,
+        )
     return made
 
 

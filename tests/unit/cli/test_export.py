@@ -68,3 +68,15 @@ def test_a_wrong_option_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["export", "untrained:cnn-tiny", *flags]) == 1
     assert "No layer is called conv9; there are: conv1, conv2, conv3, fc" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir() if path.name != "runs-home"] == []
+
+
+def test_calibrations_are_compared_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnn_demo.export import int8
+
+    monkeypatch.setattr(int8, "COUNTS", (32,))
+    assert main(["export", "untrained:cnn-tiny", "--format", "int8", "--compare", "--out", str(tmp_path)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [line[0].rstrip(",") for line in lines] == ["fp32", "minmax", "entropy", "percentile"]
+    assert all("2,048 other training images" in " ".join(line) for line in lines)
