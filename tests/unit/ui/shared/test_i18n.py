@@ -134,3 +134,17 @@ def test_punctuation_behind_chinese_is_chinese() -> None:
     for message in catalog("zh_CN"):
         for text in texts_of(message.string) if message.id else []:
             assert not half_width.search(text), text
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [("Reshape", "展平"), ("Climb", "梯度上升"), ("Thicken (pixels of 28)", "加粗（像素，图宽 28）")],
+)
+def test_terms_are_those_of_the_field(english: str, chinese: str) -> None:
+    assert catalog("zh_CN").get(english).string == chinese  # type: ignore[union-attr]
+
+
+def test_wordings_that_were_found_wrong_do_not_come_back() -> None:
+    every = "\n".join(text for message in catalog("zh_CN") for text in texts_of(message.string))
+    for wrong in ("训练侧", "整个样本", "像素中的像素"):
+        assert wrong not in every
