@@ -27,6 +27,7 @@ _MULTIPLY_ADDS_A_CORE = 9e9
 # Until a run's first step, and how much longer than its training steps alone a run lasts: it also measures the test
 # set after each epoch and saves checkpoints.
 _START_SECONDS, _WITH_EVALUATION = 1.0, 1.25
+DRAWINGS_SHARE = 0.2  # of an epoch, where a visitor's drawings are learnt from: training/samples.py, which needs torch
 _SECONDS_TO_DRAW = 6.5e-4  # one sample with a pen, on one core of the same processor
 # Settings that change the numbers of a run, or its length, but not how long one step takes. The device is kept apart.
 _NO_MATTER = frozenset(
@@ -92,7 +93,8 @@ def estimate(config: TrainConfig, store: Store) -> Estimate:
         speed = (psutil.cpu_count(logical=False) or 1) * _MULTIPLY_ADDS_A_CORE / facts["multiply_adds"]
     samples = spec.train_size * (1 - config.val_fraction)
     added = samples * AUGMENTATIONS.get(config.augment).facts.get("added_share", 0.0) if spec.digits else 0.0
-    seconds = (samples + added) * config.epochs / speed + added * _SECONDS_TO_DRAW if speed else None
+    mixed = (samples + added) / (1 - DRAWINGS_SHARE) if config.collection else samples + added
+    seconds = mixed * config.epochs / speed + added * _SECONDS_TO_DRAW if speed else None
     return Estimate(facts.get("parameters", 0), speed, seconds, basis)
 
 

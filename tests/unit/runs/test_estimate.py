@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from cnn_demo.runs.estimate import estimate, estimate_wait, speed_key
+from cnn_demo.runs.estimate import DRAWINGS_SHARE, estimate, estimate_wait, speed_key
 from cnn_demo.runs.recorder import Recorder
 from cnn_demo.runs.records import Run
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
+from cnn_demo.training.samples import EXTRA_SHARE
 from tests.unit.runs.made_events import epoch_end
 
 CONFIG = TrainConfig(device="cpu", epochs=4)
@@ -40,6 +41,9 @@ def test_samples_that_are_added_cost_time_too(store: Store) -> None:
     store.add_speed("cpu", speed_key(config), 1000.0)
     # As many again in each of 4 epochs, and each of them is drawn once before, in two thirds of a millisecond.
     assert estimate(config, store).seconds == pytest.approx(4 * 16 + 8000 * 6.5e-4)
+    drawn = config.replace(collection="drawings1")
+    assert estimate(drawn, store).seconds == pytest.approx(4 * 20 + 8000 * 6.5e-4)  # a fifth of each epoch are drawings
+    assert EXTRA_SHARE == DRAWINGS_SHARE
     clothes = config.replace(dataset="fashion-mnist")  # no pen draws clothes
     store.add_speed("cpu", speed_key(clothes), 1000.0)
     assert estimate(clothes, store).seconds == pytest.approx(4 * 60)
