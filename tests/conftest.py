@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from cnn_demo.datasets import files
 from cnn_demo.runs.records import HOLDS_DEVICE, Run, RunState
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.config import TrainConfig
@@ -38,6 +40,13 @@ def runs_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "runs-home"
     monkeypatch.setenv("CNN_DEMO_HOME", str(home))
     return home
+
+
+@pytest.fixture(autouse=True)
+def no_system_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data set that the person's distribution has installed is not there for a test."""
+    for name, layout in files.LAYOUTS.items():
+        monkeypatch.setitem(files.LAYOUTS, name, dataclasses.replace(layout, elsewhere=()))
 
 
 @pytest.fixture

@@ -305,10 +305,10 @@ def test_samples_and_missing_data_sets(
     image = test.images[np.flatnonzero(test.labels.numpy() == 3)[7], 0].numpy()
     assert said(cards(app)[0])[0] == expected(network[1], image)[0]
     monkeypatch.setenv("CNN_DEMO_DATA", str(tmp_path / "nothing"))
-    fashion = make_run("finished", config=TrainConfig(dataset="fashion-mnist", device="cpu"))
-    put_checkpoint(store, fashion)
-    app = open_draw(open_page, fashion, **{"from": "sample"})
-    assert "Fashion-MNIST" in app.warning[0].value
+    other = make_run("finished", config=TrainConfig(dataset="kmnist", device="cpu"))  # in no distribution's package
+    put_checkpoint(store, other)
+    app = open_draw(open_page, other, **{"from": "sample"})
+    assert "Kuzushiji-MNIST" in app.warning[0].value
 
 
 @pytest.mark.parametrize("method", ["gradient", "integrated", "grad_cam", "occlusion"])

@@ -16,6 +16,8 @@ from cnn_demo.datasets.files import is_available
 
 ARRAY = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 
+SYSTEM = files.LAYOUTS["fashion-mnist"].elsewhere  # before a fixture takes it away
+
 
 @pytest.mark.parametrize("shape", [(60,), (3, 20), (3, 4, 5)])
 def test_what_is_written_reads_as_torchvision_reads_it(tmp_path: Path, shape: tuple[int, ...]) -> None:
@@ -107,7 +109,7 @@ def test_the_root_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_the_folder_of_debians_package_is_known() -> None:
     """``dpkg -L dataset-fashion-mnist`` names it."""
-    (folder,) = files.LAYOUTS["fashion-mnist"].elsewhere
+    (folder,) = SYSTEM
     assert folder == Path("/usr/share/datasets/fashion-mnist")
     if folder.is_dir():
         assert not [file for file in files.IDX_FILES if not (folder / f"{file}.gz").is_file()]
