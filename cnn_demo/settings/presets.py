@@ -71,22 +71,6 @@ PRESETS: tuple[Preset, ...] = (
             "augment": "random",
         },
     ),
-    # Modern on clothes: these are mirrored too, but not turned.
-    Preset(
-        "fashion",
-        N_("Clothes"),
-        N_("The same on Fashion-MNIST: photographs of clothes, shifted, scaled and mirrored; ten epochs."),
-        {
-            "dataset": "fashion-mnist",
-            "model": "cnn-deep",
-            "lr": 0.005,
-            "schedule": "one-cycle",
-            "weight_decay": 0.02,
-            "augment": "random",
-            "rotation": 0.0,
-            "flip": 0.5,
-        },
-    ),
     # 99% as soon as may be; light enough for a whole class to run at once.
     Preset(
         "race",
