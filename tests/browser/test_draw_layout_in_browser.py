@@ -33,10 +33,14 @@ def test_rows_of_networks_line_up_and_percentages_name_theirs(visit: Visit, serv
     page = visit(f"/draw?from=sample&sample=3-7&net=shipped,{','.join(refs)}", viewport={"width": 1440, "height": 1000})
     cards = page.locator(".draw-card")
     expect(cards).to_have_count(3)
-    heights = {edges(cards.nth(i).locator("header"))[1] for i in range(3)}
-    assert len(heights) == 1
-    for digit in range(10):
-        tops = [edges(cards.nth(i).locator(".draw-row").nth(digit))[0] for i in range(3)]
+    # In one look: the page may still move between two.
+    below = cards.evaluate_all("all => all.map(card => card.querySelector('header').getBoundingClientRect().bottom)")
+    assert max(below) - min(below) < 1
+    rows = cards.evaluate_all(
+        "all => all.map(card => [...card.querySelectorAll('.draw-row')].map(row => row.getBoundingClientRect().top))"
+    )
+    assert [len(tops) for tops in rows] == [10, 10, 10]
+    for tops in zip(*rows, strict=True):
         assert max(tops) - min(tops) < 1
     said = page.locator("figure[data-stage=centered] .draw-number")
     assert said.all_inner_texts() == ["1", "2", "3"]
