@@ -488,3 +488,22 @@ def test_a_queued_run_says_what_is_before_it_and_how_long(open_page: Callable, m
     said = progress(open_page(TRAIN, run=run.id))
     assert "The one before is before it." in said
     assert "It starts in about " in said
+
+
+@pytest.mark.parametrize(
+    ("activity", "words"),
+    [
+        ({"doing": "samples", "done": 0.4, "total": 1.0}, "drawing more digits with pens, 40% done"),
+        ({"doing": "compile", "done": 0.0, "total": 1.0}, "compiling the network for this device"),
+        ({"doing": "load", "file": "mnist"}, "loading PyTorch and the images"),
+    ],
+)
+def test_a_starting_run_says_what_it_does(
+    open_page: Callable, make_run: Callable[..., Run], store: Store, activity: dict[str, object], words: str
+) -> None:
+    run = make_run("starting", epochs=0)
+    store.change_run(run.id, activity=activity)
+    app = open_page(TRAIN, run=run.id)
+    (bar,) = (bar.proto for bar in app.get("progress"))
+    assert words in bar.text
+    assert bar.value == (40 if activity["doing"] == "samples" else 0)

@@ -45,8 +45,8 @@ def show_result(found: dict[str, Any], network: str) -> None:
     _show_files(found, receipt)
     if receipt is not None and st.session_state.get(LAST) is not None:
         _ask_drawing(found, network, receipt)
-    if "onnx" in found["files"]:
-        _show_trtexec(found, network)
+    if "onnx" in found["files"] and receipt is not None:
+        _show_trtexec(found, receipt)
     if "int8" in found["files"]:
         int8_view.show_int8(found["files"]["int8"])
 
@@ -175,16 +175,15 @@ def _show_files(found: dict[str, Any], receipt: Receipt | None) -> None:
             st.caption(words.format(n=made["asked"], what=what, d=f"{made['largest_difference']:.1g}"))
 
 
-def _show_trtexec(found: dict[str, Any], network: str) -> None:
+def _show_trtexec(found: dict[str, Any], receipt: Receipt) -> None:
     """How the ONNX file becomes an engine on a machine that has TensorRT."""
     from cnn_demo.export.tensorrt_engine import write_trtexec
-    from cnn_demo.prediction.load import load_model
-    from cnn_demo.settings.reference import ModelRef
-    from cnn_demo.ui.shared.store import get_store
 
+    spec = names.spec(receipt.dataset)
+    if spec is None:
+        return
     with st.expander(_("A TensorRT engine from the ONNX file"), icon=":material/memory:"):
         st.caption(_("On the machine with the NVIDIA GPU, beside the file; the engine is good for that GPU alone."))
-        spec = load_model(ModelRef.parse(network), get_store()).spec
         name = Path(found["files"]["onnx"]["path"]).name
         st.code(write_trtexec(name, (spec.channels, spec.size, spec.size)), language="sh", wrap_lines=True)
 

@@ -8,16 +8,17 @@ const CHROME =
   '[data-testid="stToolbar"], [data-testid="stSkipToContent"]';
 
 let words = {};
+const translate = (word) => (Object.hasOwn(words, word) ? words[word] : null);
 
 function mendElement(element) {
   for (const name of ATTRIBUTES) {
-    const own = words[element.getAttribute(name)];
+    const own = translate(element.getAttribute(name) ?? "");
     if (own) element.setAttribute(name, own);
   }
 }
 
 function mendText(node) {
-  const own = words[node.nodeValue.trim()];
+  const own = translate(node.nodeValue.trim());
   if (own && node.parentElement?.closest(CHROME)) node.nodeValue = own;
 }
 
