@@ -25,15 +25,19 @@ class Control:
         label: for people, in English, marked with ``N_``.
         help: one sentence more; "" for none.
         only: (name, values) of another control: this one is there only while that one has one of these values.
+        unless: the same, and this one is not there while that one has one of these values.
     """
 
     name: str
     label: str
     help: str = ""
     only: tuple[str, tuple[Any, ...]] | None = None
+    unless: tuple[str, tuple[Any, ...]] | None = None
 
     def is_shown(self, values: Values) -> bool:
         """Whether it has a meaning at these values."""
+        if self.unless and values.get(self.unless[0]) in self.unless[1]:
+            return False
         return self.only is None or values.get(self.only[0]) in self.only[1]
 
 

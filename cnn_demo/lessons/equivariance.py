@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cnn_demo.inspect.variations import Variation, vary
+from cnn_demo.training.warp import make_affine_maps, resample
 
 
 def translate(x: Tensor, down: int, right: int, around: bool = False) -> Tensor:
@@ -34,6 +35,14 @@ def filter_image(x: Tensor, kernel: Tensor, stride: int = 1, around: bool = Fals
 def pool_image(x: Tensor, size: int = 2) -> Tensor:
     """The largest value of every window, the windows side by side: ``(H, W)`` to ``(H / size, W / size)``."""
     return F.max_pool2d(x[None, None], size)[0, 0]
+
+
+def turn_or_scale_each(images: Tensor, angles: Tensor, scales: Tensor) -> Tensor:
+    """Turn each image of ``(N, C, H, W)`` by its degrees ``(N,)``, counter-clockwise, and scale it; zeros come in."""
+    radians = torch.deg2rad(angles)
+    across = 1 / scales  # from output to input coordinates
+    maps = make_affine_maps(radians, torch.zeros_like(radians), across, across, torch.zeros(len(images), 2))
+    return resample(images, maps, None)
 
 
 def turn_or_scale(x: Tensor, angle: float = 0.0, scale: float = 1.0) -> Tensor:

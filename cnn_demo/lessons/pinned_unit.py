@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PinnedUnit:
-    """A unit of a convolution, and the input channel that adds most to it.
+    """A unit of a convolution, and one of the input channels that add up to it.
 
     Attributes:
         layer: the name of the convolution.
@@ -28,7 +28,8 @@ class PinnedUnit:
         kernel: ``(kh, kw)``, the slice for it.
         bias: of the output channel.
         stride, padding, dilation: of the layer, vertically; horizontally they are the same.
-        part: what this input channel adds to the unit.
+        parts: ``(sources,)``, what each input channel adds to the unit.
+        first: the number of the first of them: a group of a convolution reads some channels only.
         value: the whole unit as PyTorch computed it.
     """
 
@@ -44,13 +45,28 @@ class PinnedUnit:
     stride: int
     padding: int
     dilation: int
-    part: float
+    parts: Tensor
+    first: int
     value: float
+
+    @property
+    def part(self) -> float:
+        """What this input channel adds to the unit."""
+        return float(self.parts[self.source - self.first])
+
+    def rank_sources(self) -> list[int]:
+        """The numbers of the input channels, those that add or take away most first."""
+        return [self.first + int(i) for i in self.parts.abs().argsort(descending=True, stable=True)]
 
 
 @torch.no_grad()
-def find_pinned_unit(subject: Subject) -> PinnedUnit | None:
-    """The pinned unit of this network and image; None where it is none of a square convolution."""
+def find_pinned_unit(subject: Subject, rank: int = 1) -> PinnedUnit | None:
+    """The pinned unit of this network and image; None where it is none of a square convolution.
+
+    Args:
+        subject: with the unit that was pinned.
+        rank: which of its input channels, 1 for the one that adds or takes away most; at most all of them.
+    """
     if subject.unit is None:
         return None
     name, channel, row, column = subject.unit
@@ -75,7 +91,7 @@ def find_pinned_unit(subject: Subject) -> PinnedUnit | None:
         left : left + (weight.shape[2] - 1) * dilation[0] + 1 : dilation[0],
     ]
     parts = (patch * weight).sum((1, 2))
-    best = int(parts.abs().argmax())
+    best = int(parts.abs().argsort(descending=True, stable=True)[min(rank, len(parts)) - 1])
     bias = 0.0 if node.settings.get("bias") is None else float(node.settings["bias"][channel])
     return PinnedUnit(
         name,
@@ -90,6 +106,7 @@ def find_pinned_unit(subject: Subject) -> PinnedUnit | None:
         stride[0],
         padding[0],
         dilation[0],
-        float(parts[best]),
+        parts,
+        first,
         float(output[channel, row, column]),
     )

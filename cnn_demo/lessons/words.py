@@ -44,7 +44,7 @@ def _write(value: Any, translate: Translate) -> str:
 def write_number(value: float, digits: int = 4) -> str:
     """A number with ``digits`` significant digits and a real minus sign; whole numbers get commas.
 
-    The browser writes its numbers by the same rule (``figure`` in ``ui/components/explorer/elements.js``).
+    The browser writes its numbers by the same rule (``figure`` in ``ui/components/stage/elements.js``).
     """
     if isinstance(value, int):
         return f"{value:,}".replace("-", "−")

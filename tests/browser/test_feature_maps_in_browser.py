@@ -273,15 +273,46 @@ def test_a_large_network_sends_its_maps_as_bytes_and_its_arithmetic_exactly(visi
     assert [found["layer"] for found in checks(page)] == ["layer3.0.conv1", "layer3.0.bn1", "layer3.0.relu"]
 
 
+def test_pointing_at_a_number_shows_the_single_multiplication(visit: Visit) -> None:
+    page = visit(ADDRESS + "cnn&unit=conv2,20,6,6", viewport={"width": 1440, "height": 1300})
+    card = page.locator(".card").first
+    told = card.locator("header span").inner_text()
+    patch, kernel, products = (card.locator("table.cells").nth(number).locator("td").nth(4) for number in range(3))
+    kernel.hover()
+    for cell in (patch, kernel, products):  # the same place in all three
+        expect(cell).to_have_class("pointed")
+    expect(card.locator("td.pointed")).to_have_count(3)
+    factors = [float(cell.get_attribute("title").replace("−", "-")) for cell in (patch, kernel)]  # type: ignore[union-attr]
+    said = card.locator("header span").inner_text().replace("−", "-").replace("×", "=").split("=")
+    assert [float(part) for part in said[:2]] == pytest.approx(factors, rel=1e-3)
+    assert float(said[2]) == pytest.approx(factors[0] * factors[1], rel=2e-3, abs=1e-6)
+    page.locator(".sums .title").hover()
+    expect(card.locator("td.pointed")).to_have_count(0)
+    expect(card.locator("header span")).to_have_text(told)
+
+
+def test_on_a_phone_the_input_stays_above_the_maps(visit: Visit) -> None:
+    page = visit(ADDRESS + "cnn&unit=conv2,20,6,6", viewport={"width": 390, "height": 844})
+    maps = page.locator('.layer[data-layer="pool2"] .stage')
+    maps.scroll_into_view_if_needed()
+    expect(page.locator(".side .stage[role=img]")).to_be_in_viewport()
+    expect(page.locator(".side .readout")).to_contain_text("conv2 · channel 20")
+    above, below = page.locator(".side").bounding_box(), maps.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] + above["height"] < below["y"] + below["height"]
+    assert above["height"] < 140
+
+
 def test_padding_is_no_data_and_a_feature_has_no_place(visit: Visit) -> None:
     page = visit(ADDRESS + "cnn&unit=conv1,0,0,5", viewport={"width": 1440, "height": 1300})
     step = page.locator('.step[data-step="ConvStep"]')
     expect(step).to_contain_text("Hatched: 3 of 9 places lie in the padding around the map")
     expect(step).to_contain_text("Cross-correlation: a 3 × 3 patch of input, first value at (-1, 4)")
-    tables = step.locator("table.grid")
+    tables = step.locator("table.cells")
     for number, hatched in ((0, 3), (1, 0), (2, 3)):  # patch, kernel, products
         expect(tables.nth(number).locator("td")).to_have_count(9)
-        expect(tables.nth(number).locator("td.out")).to_have_count(hatched)
+        expect(tables.nth(number).locator("td.outside")).to_have_count(hatched)
     page = visit(ADDRESS + "resnet-small&unit=fc,3,0,0", viewport={"width": 1440, "height": 1300})
     linear = page.locator('.step[data-step="LinearStep"]')
     expect(linear).to_be_visible()

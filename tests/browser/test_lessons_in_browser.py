@@ -121,3 +121,27 @@ def test_from_a_pinned_unit_to_the_lesson_and_back(visit: Visit) -> None:
     assert window.locator(".result").inner_text() == value
     page.get_by_role("link", name="In your network").click()
     expect(page.locator("h1")).to_contain_text("Feature maps")
+
+
+def test_every_input_channel_of_a_pinned_unit_can_be_looked_at(visit: Visit) -> None:
+    address = "/learn?lesson=convolution&kernel=unit&unit=conv2,20,6,6&net=untrained:cnn&sample=3-4&rank="
+    parts = []
+    for rank in (1, 2):
+        page = visit(f"{address}{rank}", viewport={"width": 1440, "height": 1300})
+        expect(page.get_by_text("Input channel, the strongest first")).to_be_visible()
+        expect(page.get_by_text("Stride", exact=True)).to_have_count(0)
+        bar = page.locator('.panel[data-panel="channels"] li').nth(rank - 1)
+        result = page.locator('.panel[data-panel="window"] .result').inner_text()
+        assert bar.locator("b").inner_text() == result
+        parts.append(float(result.replace("−", "-")))
+    assert abs(parts[0]) > abs(parts[1])
+
+
+def test_on_a_phone_the_ways_to_elsewhere_follow_the_stage(visit: Visit) -> None:
+    page = visit("/learn?lesson=convolution", viewport={"width": 390, "height": 844})
+    tops = []
+    for name in (".st-key-lesson-controls", ".lesson-stage", ".st-key-lesson-ways"):
+        box = page.locator(name).first.bounding_box()
+        assert box is not None
+        tops.append(box["y"])
+    assert tops == sorted(tops)

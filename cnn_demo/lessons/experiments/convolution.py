@@ -15,6 +15,7 @@ from cnn_demo.lessons.words import Words, say
 from cnn_demo.locales import N_
 
 _MOST_NUMBERS = 9  # a kernel of so many columns still shows its numbers
+_UNIT = ("kernel", ("unit",))  # a pinned unit brings its own stride, padding and dilation
 
 CONTROLS = (
     Choice(
@@ -34,23 +35,33 @@ CONTROLS = (
         default="sobel-x",
     ),
     Slider(name="channel", label=N_("Output channel"), low=0, high=63, only=("kernel", ("learnt",))),
+    Slider(
+        name="rank",
+        label=N_("Input channel, the strongest first"),
+        low=1,
+        high=64,
+        default=1,
+        only=("kernel", ("unit",)),
+    ),
     Slider(name="size", label=N_("Kernel size"), low=1, high=7, default=3, only=("kernel", ("blur", "identity"))),
-    Slider(name="stride", label=N_("Stride"), low=1, high=4, default=1),
+    Slider(name="stride", label=N_("Stride"), low=1, high=4, default=1, unless=_UNIT),
     Choice(
         name="padding",
         label=N_("Padding"),
         options={"valid": N_("none (valid)"), "same": N_("as much as keeps the size (same)"), "n": N_("n cells")},
         default="valid",
+        unless=_UNIT,
     ),
-    Slider(name="n", label=N_("Cells on each side"), low=0, high=6, default=1, only=("padding", ("n",))),
+    Slider(name="n", label=N_("Cells on each side"), low=0, high=6, default=1, only=("padding", ("n",)), unless=_UNIT),
     Choice(
         name="fill",
         label=N_("Filled with"),
         options={"zeros": N_("zeros"), "reflect": N_("a mirror image"), "circular": N_("the other side")},
         default="zeros",
         only=("padding", ("same", "n")),
+        unless=_UNIT,
     ),
-    Slider(name="dilation", label=N_("Dilation"), low=1, high=4, default=1),
+    Slider(name="dilation", label=N_("Dilation"), low=1, high=4, default=1, unless=_UNIT),
     Switch(
         name="transposed",
         label=N_("Transposed convolution"),
@@ -125,7 +136,7 @@ def show_scene(subject: Subject, values: Values) -> Scene:
     )
     rows: list[list[Panel]] = [
         [
-            _draw_input(image, padded, (before, after), ink, lost_words),
+            _draw_input(image, padded, (before, after), ink, lost_words, paint=setup.channels is None),
             _draw_kernel(kernel),
             Grid(
                 name="output",
@@ -137,6 +148,8 @@ def show_scene(subject: Subject, values: Values) -> Scene:
         ],
         [window],
     ]
+    if setup.channels:
+        rows.append([setup.channels])
     difference = output - turned
     limit = float(max(output.abs().max(), turned.abs().max())) or 1.0
     reveal = [
@@ -171,11 +184,17 @@ def show_scene(subject: Subject, values: Values) -> Scene:
 
 
 def _draw_input(
-    image: Tensor, padded: Tensor, ends: tuple[int, int], ink: tuple[float, float], note: Words = EMPTY
+    image: Tensor,
+    padded: Tensor,
+    ends: tuple[int, int],
+    ink: tuple[float, float],
+    note: Words = EMPTY,
+    paint: bool = True,
 ) -> Grid:
     outside = torch.ones_like(padded, dtype=torch.bool)
     outside[ends[0] : ends[0] + image.shape[0], ends[0] : ends[0] + image.shape[1]] = False
-    title = say(N_("Input, {h} × {w}: paint on it"), h=image.shape[0], w=image.shape[1])
+    words = N_("Input, {h} × {w}: paint on it") if paint else N_("Input, {h} × {w}")
+    title = say(words, h=image.shape[0], w=image.shape[1])
     return Grid(
         name="input",
         title=title,
@@ -183,7 +202,7 @@ def _draw_input(
         colors="gray",
         limits=ink,
         outside=outside.numpy(),
-        edit="painted",
+        edit="painted" if paint else "",
         ink=ink,
         width=260,
         note=note,

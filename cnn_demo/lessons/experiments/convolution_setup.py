@@ -10,15 +10,20 @@ from torch import Tensor, nn
 from cnn_demo.lessons import convolution as conv
 from cnn_demo.lessons.controls import Values
 from cnn_demo.lessons.lesson import Subject, read_painting
-from cnn_demo.lessons.panels import EMPTY
+from cnn_demo.lessons.panels import EMPTY, Bar, Bars
 from cnn_demo.lessons.pinned_unit import PinnedUnit, find_pinned_unit
 from cnn_demo.lessons.words import Words, say
 from cnn_demo.locales import N_
 
+_BARS = 6  # so many input channels are named
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What slides over what, and how: from the controls, or from a unit of the visitor's network."""
+    """What slides over what, and how: from the controls, or from a unit of the visitor's network.
+
+    Then ``channels`` has what each of its input channels adds to it.
+    """
 
     image: Tensor
     ink: tuple[float, float]
@@ -31,12 +36,13 @@ class Setup:
     fill: str = "zeros"
     at: int | None = None
     title: Words = EMPTY
+    channels: Bars | None = None
 
 
 def set_up(subject: Subject, values: Values) -> Setup | None:
     """The setup at these values; None where a pinned unit is wanted and there is none."""
     if values["kernel"] == "unit":
-        return _set_up_unit(find_pinned_unit(subject))
+        return _set_up_unit(find_pinned_unit(subject, values["rank"]))
     image, ink = find_input(subject, values)
     kernel, bias = find_kernel(subject, values)
     before = after = 0
@@ -81,7 +87,7 @@ def _set_up_unit(unit: PinnedUnit | None) -> Setup | None:
         else say(
             N_(
                 "{layer}, channel {channel}, unit ({y}, {x}): of {n} input channels number {source} adds "
-                "most, {part} of {value}"
+                "{part} to {value}"
             ),
             n=unit.sources,
             source=unit.source,
@@ -99,7 +105,27 @@ def _set_up_unit(unit: PinnedUnit | None) -> Setup | None:
         after=unit.padding,
         at=unit.row * across + unit.column,
         title=title,
+        channels=_draw_channels(unit) if unit.sources > 1 else None,
     )
+
+
+def _draw_channels(unit: PinnedUnit) -> Bars:
+    """What the strongest input channels add, the others together and the bias: the whole unit."""
+    ranked = unit.rank_sources()
+    named = ranked[:_BARS] if unit.source in ranked[:_BARS] else [*ranked[: _BARS - 1], unit.source]
+    bars = [
+        Bar(
+            say(N_("channel {n}"), n=channel),
+            float(unit.parts[channel - unit.first]),
+            "second" if channel == unit.source else "first",
+        )
+        for channel in named
+    ]
+    others = unit.parts.sum() - sum(unit.parts[channel - unit.first] for channel in named)
+    if len(ranked) > len(named):
+        bars.append(Bar(say(N_("the other {n} together"), n=len(ranked) - len(named)), float(others), "faint"))
+    bars += [Bar(say(N_("bias")), unit.bias, "faint"), Bar(say(N_("the unit")), unit.value, "third")]
+    return Bars(name="channels", title=say(N_("What each input channel adds")), bars=bars)
 
 
 def find_input(subject: Subject, values: Values) -> tuple[Tensor, tuple[float, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,32 @@ from cnn_demo.lessons.words import Words, say, write_tex
 from cnn_demo.locales import N_
 
 _STEPS = 120  # of each network in the live part
-_SHIFTS = range(9)
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What the two networks of the live part are asked about, and what one of them is trained on."""
+
+    trained: tuple[float, float]  # the least and the most
+    tested: tuple[float, ...]
+    label: str
+    xlabel: str
+
+
+_MOVES = {
+    "shift": _Move(
+        (-6, 6), tuple(range(9)), N_("trained on shifted images"), N_("Test images shifted right by so many pixels")
+    ),
+    "turn": _Move(
+        (-90, 90), tuple(range(0, 106, 15)), N_("trained on turned images"), N_("Test images turned by so many degrees")
+    ),
+    "scale": _Move(
+        (0.5, 1.4),
+        tuple(size / 10 for size in range(4, 16)),
+        N_("trained on scaled images"),
+        N_("Test images scaled by so much"),
+    ),
+}
 
 CONTROLS = (
     Choice(
@@ -156,14 +182,34 @@ def _tabulate(image: Tensor, kernel: Tensor) -> Table:
     )
 
 
-def shift_randomly(images: Tensor, stream: torch.Generator) -> Tensor:
-    """Each image of a batch ``(N, 1, H, W)`` moved by up to 6 pixels in both directions; background comes in."""
+def move_images(images: Tensor, move: str, amounts: Tensor) -> Tensor:
+    """Each image of a batch ``(N, 1, H, W)`` shifted right by whole pixels, turned by degrees or scaled.
+
+    Args:
+        images: normalized; the background, their smallest value, comes in.
+        move: shift, turn or scale.
+        amounts: ``(N,)``.
+    """
     background = images.min()
-    down, right = torch.randint(-6, 7, (2, len(images)), generator=stream).tolist()
-    moved = [
-        equi.translate(image - background, *by) for image, by in zip(images, zip(down, right, strict=True), strict=True)
-    ]
-    return torch.stack(moved) + background
+    ink = images - background
+    if move == "shift":
+        moved = torch.stack([equi.translate(image, 0, int(by)) for image, by in zip(ink, amounts, strict=True)])
+    elif move == "turn":
+        moved = equi.turn_or_scale_each(ink, amounts, torch.ones(len(ink)))
+    else:
+        moved = equi.turn_or_scale_each(ink, torch.zeros(len(ink)), amounts)
+    return moved + background
+
+
+def move_randomly(move: str) -> Callable[[Tensor, torch.Generator], Tensor]:
+    """The augmentation of that move: each image of a batch by a random amount, as far as the chart reaches."""
+    low, high = _MOVES[move].trained
+
+    def change(images: Tensor, stream: torch.Generator) -> Tensor:
+        amounts = low + (high - low) * torch.rand(len(images), generator=stream)
+        return move_images(images, move, amounts.round() if move == "shift" else amounts)
+
+    return change
 
 
 def make_small_network() -> nn.Module:
@@ -179,9 +225,9 @@ def make_small_network() -> nn.Module:
 
 
 def train_both(subject: Subject, values: Values) -> Iterator[list[list[Panel]]]:
-    """One network on images as they are, one on shifted ones; then both are asked about shifted test images."""
-    digits = load_digits()
-    networks = {name: create_seeded(make_small_network, 1) for name in ("plain", "shifted")}
+    """One network on images as they are, one on moved ones; then both are asked about moved test images."""
+    digits, move = load_digits(), values["move"]
+    networks = {name: create_seeded(make_small_network, 1) for name in ("plain", "moved")}
     runs = {
         name: train_steps(
             network,
@@ -189,7 +235,7 @@ def train_both(subject: Subject, values: Values) -> Iterator[list[list[Panel]]]:
             digits.labels,
             rate=3e-3,
             seed=2,
-            change=shift_randomly if name == "shifted" else None,
+            change=move_randomly(move) if name == "moved" else None,
         )
         for name, network in networks.items()
     }
@@ -197,38 +243,27 @@ def train_both(subject: Subject, values: Values) -> Iterator[list[list[Panel]]]:
         for run in runs.values():
             next(run)
         if step % 20 == 0:
-            yield [[_draw_accuracies(networks, digits.test_images, digits.test_labels, step)]]
+            yield [[_draw_accuracies(networks, move, digits.test_images, digits.test_labels, step)]]
 
 
-def _draw_accuracies(networks: dict[str, nn.Module], images: Tensor, labels: Tensor, step: int) -> Curves:
-    background = images.min()
+def _draw_accuracies(networks: dict[str, nn.Module], move: str, images: Tensor, labels: Tensor, step: int) -> Curves:
+    asked = _MOVES[move]
     found: dict[str, list[float]] = {name: [] for name in networks}
-    for shift in _SHIFTS:
-        moved = equi.translate(images - background, 0, shift) + background
+    for amount in asked.tested:
+        moved = move_images(images, move, torch.full((len(images),), float(amount)))
         for name, network in networks.items():
             found[name].append(count_right(network, moved, labels) / len(labels))
-    x = torch.tensor(list(_SHIFTS)).numpy()
+    x = torch.tensor(asked.tested).numpy()
+    title = N_("Accuracy on {n} test images of {data} after {step} steps of 64 images")
+    lines = [
+        Line(label=say(N_("trained on images as they are")), x=x, y=torch.tensor(found["plain"]).numpy(), dots=True),
+        Line(label=say(asked.label), x=x, y=torch.tensor(found["moved"]).numpy(), role="second", dots=True),
+    ]
     return Curves(
         name="accuracies",
-        title=say(
-            N_("Accuracy on {n} test images of {data} after {step} steps of 64 images"),
-            n=len(labels),
-            data=DATA,
-            step=step,
-        ),
-        lines=[
-            Line(
-                label=say(N_("trained on images as they are")), x=x, y=torch.tensor(found["plain"]).numpy(), dots=True
-            ),
-            Line(
-                label=say(N_("trained on shifted images")),
-                x=x,
-                y=torch.tensor(found["shifted"]).numpy(),
-                role="second",
-                dots=True,
-            ),
-        ],
-        xlabel=say(N_("Test images shifted right by so many pixels")),
+        title=say(title, n=len(labels), data=DATA, step=step),
+        lines=lines,
+        xlabel=say(asked.xlabel),
         limits=(0, 1),
     )
 
@@ -255,7 +290,9 @@ LESSON = Lesson(
     ),
     code=(equi.filter_image, equi.translate, equi.pool_image),
     ask=ask_questions,
-    live=Live(button=N_("Train one network with shifts and one without"), seconds=20, run=train_both),
+    live=Live(
+        button=N_("Train one network with this move and one without"), seconds=20, run=train_both, controls=("move",)
+    ),
     at_work=(AtWork(page="pages/inspect/feature_maps.py", label=N_("Move your image")),),
     source="Cohen & Welling 2016",
 )

@@ -19,6 +19,12 @@ _STYLE = """
     justify-content: flex-start; text-align: left;
   }
   [class*="st-key-chapter-"] button p { font-size: 1.05rem; font-weight: 600; }
+  /* On a phone what one moves stands next to what moves; the ways to elsewhere follow the stage. */
+  @media (max-width: 640px) {
+    .stColumn:has(.st-key-lesson-ways), .stColumn:has(.st-key-lesson-ways) > .stVerticalBlock { display: contents; }
+    .stHorizontalBlock:has(.st-key-lesson-ways) > .stColumn:last-child { order: 1; }
+    [data-testid="stLayoutWrapper"]:has(> .st-key-lesson-ways) { order: 2; }
+  }
   @media print {
     [data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stButton"], [data-testid="stExpander"],
     .st-key-lesson-controls, .st-key-lesson-ways { display: none !important; }

@@ -13,7 +13,7 @@ from cnn_demo.datasets.load import load_dataset
 from cnn_demo.lessons.contents import load_lesson
 from cnn_demo.lessons.controls import read_values
 from cnn_demo.lessons.lesson import Subject
-from cnn_demo.lessons.panels import Window
+from cnn_demo.lessons.panels import Bars, Window
 from cnn_demo.lessons.pinned_unit import find_pinned_unit
 from cnn_demo.prediction.load import load_model
 from cnn_demo.runs.store import Store
@@ -53,6 +53,46 @@ def test_its_part_and_its_value(subject: Subject, layer: str, channel: int, row:
         panel for panel in load_lesson("convolution").show(pinned, values).panels if isinstance(panel, Window)
     )
     assert window.running[window.at][-1] == pytest.approx(unit.part, abs=1e-5)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 5, 32, 64])
+def test_any_of_its_input_channels_can_be_looked_at(subject: Subject, rank: int) -> None:
+    pinned = dataclasses.replace(subject, unit=("conv2", 20, 6, 9))
+    model = subject.network.model
+    with torch.no_grad():
+        read = F.max_pool2d(F.relu(model.conv1(subject.batch)), 2)[0, :, 5:8, 8:11]  # type: ignore[operator]
+        module = model.conv2
+        assert isinstance(module, nn.Conv2d)
+        parts = (read * module.weight[20]).sum((1, 2))
+        whole = float(parts.sum() + module.bias[20])  # type: ignore[index]
+    expected = sorted(range(32), key=lambda channel: -abs(float(parts[channel])))[min(rank, 32) - 1]
+    unit = find_pinned_unit(pinned, rank)
+    assert unit is not None
+    assert (unit.source, unit.part) == (expected, pytest.approx(float(parts[expected]), abs=1e-6))
+    assert torch.equal(unit.kernel, module.weight[20, expected])
+    values, _wrong = read_values(load_lesson("convolution").controls, {"kernel": "unit", "rank": str(rank)})
+    panels = {panel.name: panel for panel in load_lesson("convolution").show(pinned, values).panels}
+    bars = panels["channels"]
+    assert isinstance(bars, Bars)
+    *summands, total = bars.bars
+    assert total.value == pytest.approx(whole, abs=1e-5)
+    assert sum(bar.value for bar in summands) == pytest.approx(whole, abs=1e-5)
+    assert [bar.value for bar in bars.bars if bar.role == "second"] == [unit.part]
+
+
+def test_settings_that_a_pinned_unit_brings_along_are_not_asked_for() -> None:
+    controls = load_lesson("convolution").controls
+    values, _wrong = read_values(controls, {"kernel": "unit", "padding": "n"})
+    assert {c.name for c in controls if c.is_shown(values)} == {
+        "kernel",
+        "rank",
+        "transposed",
+        "cells",
+        "painted",
+        "at",
+    }
+    values["kernel"] = "blur"
+    assert {"stride", "padding", "n", "fill", "dilation"} <= {c.name for c in controls if c.is_shown(values)}
 
 
 @pytest.mark.parametrize("unit", [None, ("relu1", 0, 0, 0), ("conv1", 99, 0, 0), ("nothing", 0, 0, 0)])

@@ -16,6 +16,7 @@ import numpy as np
 import streamlit as st
 
 from cnn_demo.plots.png import data_url
+from cnn_demo.ui.components.stage import DRAWING_JS, read_files
 from cnn_demo.ui.shared.i18n import _
 
 _FOLDER = Path(__file__).resolve().parent
@@ -23,10 +24,8 @@ _FOLDER = Path(__file__).resolve().parent
 _attention = st.components.v2.component(
     "cnn_lab_attention",
     html='<div class="attention"></div>',
-    css=(_FOLDER / "attention.css").read_text(encoding="utf-8"),
-    js="\n".join(
-        path.read_text(encoding="utf-8") for path in (_FOLDER.parent / "explorer/elements.js", _FOLDER / "attention.js")
-    ),
+    css=read_files(_FOLDER, "attention.css"),
+    js=DRAWING_JS + read_files(_FOLDER, "attention.js"),
 )
 
 

@@ -13,26 +13,23 @@ from typing import Any
 
 import streamlit as st
 
+from cnn_demo.ui.components.stage import DRAWING_JS, NUMBERS_CSS, read_files
 from cnn_demo.ui.shared.i18n import _
 
 _FOLDER = Path(__file__).resolve().parent
 
 
-def _join_files(*names: str) -> str:
-    return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
-
-
 _explorer = st.components.v2.component(
     "cnn_lab_explorer",
     html='<div class="lab"></div>',
-    css=_join_files("explorer.css"),
-    js=_join_files("elements.js", "scene.js", "stage.js", "view.js"),
+    css=read_files(_FOLDER, "lab.css", "explorer.css"),
+    js=DRAWING_JS + read_files(_FOLDER, "scene.js", "layer_maps.js", "view.js"),
 )
 _arithmetic = st.components.v2.component(
     "cnn_lab_arithmetic",
     html='<div class="lab"></div>',
-    css=_join_files("explorer.css"),
-    js=_join_files("elements.js", "arithmetic.js"),
+    css=NUMBERS_CSS + read_files(_FOLDER, "lab.css", "arithmetic.css"),
+    js=DRAWING_JS + read_files(_FOLDER, "arithmetic.js"),
 )
 
 

@@ -7,25 +7,18 @@ function brief(value) {
   return value < 0 && text !== "~0" ? `−${text}` : text;
 }
 
-function shade(table, value, limit) {
-  const color = table[Math.max(0, Math.min(255, Math.round((limit ? value / limit : 0) * 127.5 + 127.5)))];
-  const [r, g, b] = [color & 255, (color >> 8) & 255, (color >> 16) & 255];
-  return `background:rgb(${r},${g},${b});color:${0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#111" : "#fff"}`;
-}
-
 const peak = (rows) => Math.max(0, ...rows.flat().map((v) => Math.abs(v ?? 0)));
 
-// With `padding`: which cells lie outside the map; their zeros are no data, so they are hatched.
-function numberGrid(rows, table, limit, { won, padding, note } = {}) {
-  const fine = rows.length > 5 || rows[0].length > 5;
-  return make("table", { class: fine ? "grid fine" : "grid" }, ...rows.map((row, a) =>
-    make("tr", {}, ...row.map((value, b) =>
-      value === null ? make("td", { class: "out" })
-        : padding?.[a][b] ? make("td", { class: "out", title: note, text: brief(value) })
-        : make("td", {
-          class: won && won[0] === a && won[1] === b ? "won" : null, title: figure(value, 7), text: brief(value),
-          style: shade(table, value, limit),
-        })))));
+// Numbers of a window; with `padding`, those that lie outside the map are hatched: their zeros are no data.
+function windowTable(rows, colors, limit, { won, padding, note } = {}) {
+  const tiny = rows.length > 5 || rows[0].length > 5;
+  return numberTable([rows.length, rows[0].length], (y, x) => {
+    const value = rows[y][x];
+    if (value === null) return { outside: true };
+    if (padding?.[y][x]) return { outside: true, title: note, text: brief(value) };
+    const color = colors[shade(value, [-limit, limit], "diverging")];
+    return { text: brief(value), title: figure(value, 7), color, won: won && won[0] === y && won[1] === x };
+  }, { kind: tiny ? "tiny" : "small" });
 }
 
 function check(step, words) {
@@ -58,12 +51,19 @@ const RENDER = {
     const limits = { patch: peak(step.patch.flat()), kernel: peak(step.kernel.flat()), products: peak(step.products.flat()) };
     const outside = step.padding.flat().filter(Boolean).length;
     const marks = { padding: step.padding, note: words.padding_cell };
-    const card = (i) => make("div", { class: "card", "data-channel": step.first_channel + i },
-      make("header", {}, make("span", { text: say(words.from_channel, { layer: step.source, channel: step.first_channel + i }) }),
-        make("b", { class: "num", text: `Σ ${figure(step.sums[i])}` })),
-      make("div", {},
-        numberGrid(step.patch[i], table, limits.patch, marks), "×", numberGrid(step.kernel[i], table, limits.kernel), "=",
-        numberGrid(step.products[i], table, limits.products, marks)));
+    const card = (i) => {
+      const source = say(words.from_channel, { layer: step.source, channel: step.first_channel + i });
+      const title = make("span", { text: source }); // while a cell is pointed at, its product
+      const [patch, kernel, products] = [step.patch[i], step.kernel[i], step.products[i]].map((rows) => rows.flat());
+      const tables = [windowTable(step.patch[i], table, limits.patch, marks), windowTable(step.kernel[i], table, limits.kernel),
+        windowTable(step.products[i], table, limits.products, marks)];
+      return make("div", { class: "card", "data-channel": step.first_channel + i },
+        make("header", {}, title,
+          make("b", { class: "num", text: `Σ ${figure(step.sums[i])}` })),
+        productTables(tables, (at) => {
+          title.textContent = at < 0 ? source : `${figure(patch[at])} × ${figure(kernel[at])} = ${figure(products[at])}`;
+        }));
+    };
     const columns = step.patch[0][0].length;
     const breadth = 3 * columns * (columns > 5 ? 12 : 29) + 56;
     const cards = make("div", { class: "cards", style: `--card:${Math.max(210, breadth)}px` }, ...order.slice(0, TOP_CARDS).sort((a, b) => a - b).map(card));
@@ -105,7 +105,7 @@ const RENDER = {
   PoolStep(step, words, table) {
     const say_it = step.winner ? say(words.max_pool, { row: step.winner[0], column: step.winner[1] })
       : say(words.avg_pool, { n: step.divisor });
-    return [make("p", { text: say_it }), numberGrid(step.window, table, peak(step.window), { won: step.winner })];
+    return [make("p", { text: say_it }), windowTable(step.window, table, peak(step.window), { won: step.winner })];
   },
   AddStep(step) {
     return joined(step.terms, " + ");
@@ -215,7 +215,7 @@ class Arithmetic {
     const text = JSON.stringify([trace, words]);
     if (text === this.shown && !this.awaited) return; // the page ran again for another reason: leave what was unfolded
     this.shown = text;
-    const colors = Uint32Array.from(table, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+    const colors = Uint32Array.from(table, (rgb) => packColor(...rgb));
     this.title.textContent = this.titleOf(trace, figure(trace.value, 6));
     this.steps.replaceChildren(...trace.steps.map((step) => make("div", { class: "step", "data-step": step.step },
       make("p", {}, make("b", { text: step.layer })), ...RENDER[step.step](step, words, colors, classes, trace.channel), check(step, words))));

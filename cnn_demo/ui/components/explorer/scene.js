@@ -1,19 +1,10 @@
-// What arrives from the server: a length, JSON, and the numbers that the JSON points into (cnn_demo/inspect/scene.py).
+// The scene of Feature maps (cnn_demo/inspect/scene.py): layers, their values, and what each unit reads.
 
 function readScene(bytes) {
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
-  const scene = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  const body = bytes.slice(4 + length).buffer; // a copy that starts at 0, so that float32 arrays are aligned
-  scene.array = ([offset, count, kind]) =>
-    kind === "u1" ? new Uint8Array(body, offset, count) : new Float32Array(body, offset, count);
+  const { found: scene, array } = openBytes(bytes);
+  scene.array = array;
   scene.byName = new Map(scene.layers.map((layer) => [layer.name, layer]));
-  scene.pixels = scene.array(scene.image);
-  scene.colors = {};
-  for (const name of ["sequential", "diverging"]) {
-    const table = scene.array(scene.tables[name]);
-    scene.colors[name] = Uint32Array.from({ length: 256 }, (_, i) =>
-      (255 << 24) | (table[3 * i + 2] << 16) | (table[3 * i + 1] << 8) | table[3 * i]); // ABGR in memory is RGBA
-  }
+  scene.pixels = array(scene.image);
   return scene;
 }
 

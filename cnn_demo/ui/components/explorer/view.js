@@ -1,7 +1,7 @@
 // The explorer: ribbon, input, layers. One instance a mounted component. The server answers a click (arithmetic.js).
 
 const KINDS = ["input", "conv", "norm", "activation", "pool", "linear", "attention", "add"];
-const CURSOR = "#f59e0b", READ = "#fde047";
+const CURSOR = MARKED, READ = "#fde047";
 
 const HEADER = 60; // pixels that Streamlit's header takes of the window
 const LONG = 640, FOLDED = 300; // pixels: what is higher is folded to so much, as in explorer.css
@@ -106,7 +106,7 @@ class Explorer {
     this.stack.replaceChildren(...scene.shown.map((name) => {
       const layer = scene.byName.get(name);
       const [count, height, width] = extent(layer);
-      const stage = new Stage(scene, layer, say(words.stage_label, { layer: name, n: count, height, width }));
+      const stage = new LayerMaps(scene, layer, say(words.stage_label, { layer: name, n: count, height, width }));
       this.stages.set(name, stage);
       stage.element.tabIndex = 0;
       stage.element.setAttribute("role", "application");
@@ -128,9 +128,8 @@ class Explorer {
 
   scale(layer) {
     const strip = make("canvas", { width: 256, height: 1, "aria-hidden": "true" });
-    const context = strip.getContext("2d"), image = context.createImageData(256, 1);
-    new Uint32Array(image.data.buffer).set(this.scene.colors[layer.colors]);
-    context.putImageData(image, 0, 0);
+    const colors = this.scene.colors[layer.colors];
+    paintCanvas(strip, [1, 256], 1, (i) => colors[i]);
     const own = layer.colors === "diverging" ? this.words.own_scales_signed : this.words.own_scales;
     if (layer.limits.length > 1) return make("span", { class: "scale" }, strip, own);
     const [low, high] = layer.limits[0];
@@ -231,7 +230,7 @@ class Explorer {
     if (!usable) return;
     if (this.source !== read.source.name) {
       this.source = read.source.name;
-      this.reads = new Stage(this.scene, { ...read.source, order: undefined, dead: [], silent: [] }, "");
+      this.reads = new LayerMaps(this.scene, { ...read.source, order: undefined, dead: [], silent: [] }, "");
       this.reads.draw(dense(read.source, 280, 300), "transparent");
       this.reads.element.style.width = `min(100%, ${Math.min(280, this.reads.place.width)}px)`;
       this.reads.picture.style.width = "100%";

@@ -13,19 +13,16 @@ from typing import Any
 
 import streamlit as st
 
+from cnn_demo.ui.components.stage import DRAWING_JS, read_files
 from cnn_demo.ui.shared.i18n import _
 
 _FOLDER = Path(__file__).resolve().parent
-_ELEMENTS = _FOLDER.parent / "explorer" / "elements.js"  # both draw by the same few functions
 
 _network = st.components.v2.component(
     "cnn_lab_network",
     html='<div class="net"></div>',
-    css=(_FOLDER / "network.css").read_text(encoding="utf-8"),
-    js="\n".join(
-        path.read_text(encoding="utf-8")
-        for path in (_ELEMENTS, _FOLDER / "message.js", _FOLDER / "picture.js", _FOLDER / "network.js")
-    ),
+    css=read_files(_FOLDER, "network.css"),
+    js=DRAWING_JS + read_files(_FOLDER, "message.js", "picture.js", "network.js"),
 )
 
 

@@ -1,16 +1,7 @@
-// What arrives from the server: a length, JSON, and the numbers that the JSON points into (cnn_demo/inspect/overview.py).
+// The overview (cnn_demo/inspect/overview.py): columns of maps, and what feeds them.
 
 function readMessage(bytes) {
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
-  const found = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  const body = bytes.slice(4 + length).buffer; // a copy that starts at 0, so that float32 arrays are aligned
-  const array = ([offset, count, kind]) => (kind === "u1" ? new Uint8Array(body, offset, count) : new Float32Array(body, offset, count));
-  found.colors = {};
-  for (const name of ["sequential", "diverging"]) {
-    const table = array(found.tables[name]);
-    found.colors[name] = Uint32Array.from({ length: 256 }, (_, i) =>
-      (255 << 24) | (table[3 * i + 2] << 16) | (table[3 * i + 1] << 8) | table[3 * i]); // ABGR in memory is RGBA
-  }
+  const { found, array } = openBytes(bytes);
   for (const column of found.columns) {
     column.bytes = array(column.maps);
     for (const feed of column.feeds)

@@ -127,10 +127,8 @@ class Network {
   drawMap(column, at) {
     const [, height, width] = column.shape;
     const canvas = make("canvas", { width, height, "aria-hidden": "true" });
-    const image = new ImageData(width, height), out = new Uint32Array(image.data.buffer);
     const colors = this.message.colors[column.colors], start = at * height * width;
-    for (let i = 0; i < out.length; i++) out[i] = colors[column.bytes[start + i]];
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    paintCanvas(canvas, [height, width], 1, (i) => colors[column.bytes[start + i]]);
     return canvas;
   }
 

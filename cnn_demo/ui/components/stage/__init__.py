@@ -1,5 +1,8 @@
 """The stage of all lessons: arrays, windows that slide over them and the sums that grow, bars, curves, tables.
 
+What draws arrays, marks windows and writes sums (``drawing.js``) is the same here, in the explorer of Feature maps and
+in its overview.
+
 The panels arrive in the browser as bytes (:func:`cnn_demo.lessons.packing.pack_rows`); pointing and playing need
 nothing more. What changes a number, such as a painted cell, is reported as the state value ``change``.
 """
@@ -15,16 +18,22 @@ import streamlit as st
 from cnn_demo.ui.shared.i18n import _
 
 _FOLDER = Path(__file__).resolve().parent
-_FILES = (
-    _FOLDER.parent / "explorer" / "elements.js",
-    *(_FOLDER / f"{n}.js" for n in ("grid", "window", "charts", "stage")),
-)
+
+
+def read_files(folder: Path, *names: str) -> str:
+    """Plain JavaScript or CSS, one file after the other: a component is built without a build step."""
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
+
+
+DRAWING_JS = read_files(_FOLDER, "elements.js", "drawing.js")
+"""How arrays, windows and sums are drawn: the explorer of Feature maps and its overview are built on it too."""
+NUMBERS_CSS = read_files(_FOLDER, "numbers.css")
 
 _stage = st.components.v2.component(
     "cnn_lab_stage",
     html='<div class="lesson-stage"></div>',
-    css=(_FOLDER / "stage.css").read_text(encoding="utf-8"),
-    js="\n".join(path.read_text(encoding="utf-8") for path in _FILES),
+    css=NUMBERS_CSS + read_files(_FOLDER, "stage.css"),
+    js=DRAWING_JS + read_files(_FOLDER, "grid.js", "window.js", "charts.js", "stage.js"),
 )
 
 

@@ -15,9 +15,14 @@ class BarsView {
   show(panel) {
     this.box.dataset.panel = panel.name;
     const most = panel.limit ?? Math.max(...panel.bars.map((bar) => Math.abs(bar.value ?? 0)), 1e-30);
+    const signed = panel.bars.some((bar) => bar.value < 0); // then zero is in the middle
+    const shape = ({ value }) => {
+      const width = Math.min(100, (100 * Math.abs(value ?? 0)) / most) * (signed ? 0.5 : 1);
+      return `width:${width}%;margin-left:${signed ? 50 - (value < 0 ? width : 0) : 0}%`;
+    };
     const rows = panel.bars.map((bar) => make("li", {},
       make("span", { text: bar.label }),
-      make("i", { class: "track" }, make("i", { style: `width:${Math.min(100, (100 * Math.abs(bar.value ?? 0)) / most)}%;background:${COLORS[bar.role]}` })),
+      make("i", { class: signed ? "track signed" : "track" }, make("i", { style: `${shape(bar)};background:${COLORS[bar.role]}` })),
       make("b", { text: written(bar.value) })));
     this.box.replaceChildren(...[make("h4", { text: panel.title }), make("ul", {}, ...rows), panel.note ? make("p", { class: "note", text: panel.note }) : null].filter(Boolean));
   }

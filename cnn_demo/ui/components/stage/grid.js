@@ -12,12 +12,6 @@ function endsOf(panel) {
   return [-limit, limit];
 }
 
-// The place of a value in the color table; a matrix without any difference is black, or the middle where zero is.
-function shade(value, [low, high], colors) {
-  if (!(high > low)) return colors === "diverging" ? 128 : low > 0 ? 255 : 0;
-  return Math.max(0, Math.min(255, Math.round(((value - low) / (high - low)) * 255)));
-}
-
 class GridView {
   constructor(stage) {
     this.stage = stage;
@@ -60,8 +54,7 @@ class GridView {
       for (let column = 0; column < width; column++) {
         const value = valueOf(panel, row, column);
         const color = colors[shade(value, ends, panel.colors)];
-        const [r, g, b] = [color & 255, (color >> 8) & 255, (color >> 16) & 255];
-        const cell = make("td", { style: `background:rgb(${r},${g},${b});color:${0.3 * r + 0.6 * g + 0.1 * b > 140 ? "#111" : "#fff"}` });
+        const cell = make("td", { style: colored(color) });
         if (panel.edit) cell.append(this.makeInput(row, column, value));
         else cell.textContent = figure(value);
         if (!panel.edit) this.watch(cell, row, column);
@@ -117,17 +110,12 @@ class GridView {
 
   paintCells() {
     const { panel, zoom } = this, [height, width] = shapeOf(panel), ends = endsOf(panel);
-    const colors = this.stage.colors[panel.colors], small = make("canvas", { width, height });
-    const image = new ImageData(width, height), out = new Uint32Array(image.data.buffer);
-    const { numbers } = panel.values, color = panel.values.shape.length === 3, plane = height * width;
-    for (let i = 0; i < plane; i++) {
-      if (color) out[i] = (255 << 24) | (Math.round(numbers[2 * plane + i] * 255) << 16) | (Math.round(numbers[plane + i] * 255) << 8) | Math.round(numbers[i] * 255);
-      else out[i] = colors[shade(numbers[i], ends, panel.colors)];
-    }
-    small.getContext("2d").putImageData(image, 0, 0);
+    const colors = this.stage.colors[panel.colors], { numbers } = panel.values, plane = height * width;
+    const byte = (i) => Math.round(numbers[i] * 255);
+    const photo = panel.values.shape.length === 3; // red, green and blue from 0 to 1
+    paintCanvas(this.canvas, [height, width], zoom, (i) =>
+      (photo ? packColor(byte(i), byte(plane + i), byte(2 * plane + i)) : colors[shade(numbers[i], ends, panel.colors)]));
     const context = this.canvas.getContext("2d");
-    context.imageSmoothingEnabled = false;
-    context.drawImage(small, 0, 0, width * zoom, height * zoom);
     if (panel.outside) {
       context.strokeStyle = "rgba(139,143,152,.9)"; context.lineWidth = 1; context.beginPath();
       panel.outside.numbers.forEach((is, i) => {
@@ -238,10 +226,9 @@ class GridView {
     this.stage.send(panel.edit, this.digits());
   }
 
-  // Rectangles of cells: [row, column, height, width, color]; the rings of the panel are always there.
+  // Rectangles of cells: [row, column, height, width]; the rings of the panel are always there.
   mark(marks = []) {
     this.marks = marks;
-    const rings = this.panel.rings.map(([row, column]) => [row, column, 1, 1, "#f59e0b"]);
     if (this.panel.numbers) {
       const [, width] = shapeOf(this.panel);
       for (const cell of this.cells) { cell.classList.remove("marked", "ring"); }
@@ -252,10 +239,8 @@ class GridView {
     }
     const context = this.sheet.getContext("2d"), { zoom } = this;
     context.clearRect(0, 0, this.sheet.width, this.sheet.height);
-    for (const [row, column, h, w, color] of [...rings, ...marks]) {
-      const at = [column * zoom + 0.5, row * zoom + 0.5, Math.max(2, w * zoom - 1), Math.max(2, h * zoom - 1)];
-      context.lineWidth = 3; context.strokeStyle = "rgba(0,0,0,.6)"; context.strokeRect(...at);
-      context.lineWidth = 1.5; context.strokeStyle = color; context.strokeRect(...at);
-    }
+    const rings = this.panel.rings.map(([row, column]) => [row, column, 1, 1]);
+    outline(context, [...rings, ...marks].map(([row, column, h, w]) =>
+      [column * zoom + 0.5, row * zoom + 0.5, Math.max(2, w * zoom - 1), Math.max(2, h * zoom - 1)]), MARKED);
   }
 }

@@ -4,22 +4,13 @@ const VIEWS = { Grid: GridView, Window: WindowView, Bars: BarsView, Curves: Curv
 const WAIT = 110; // milliseconds between two reports of a painting
 
 function openMessage(bytes) {
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
-  const found = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  const body = bytes.slice(4 + length).buffer; // a copy that starts at 0, so that float32 arrays are aligned
-  const array = ([offset, count, kind]) => (kind === "u1" ? new Uint8Array(body, offset, count) : new Float32Array(body, offset, count));
+  const { found, array } = openBytes(bytes);
   const open = (value) => {
     if (!value || typeof value !== "object") return;
     if (value.shape && Array.isArray(value.at)) { value.numbers = array(value.at); return; }
     for (const part of Object.values(value)) open(part);
   };
   open(found.rows);
-  found.colors = {};
-  for (const [name, place] of Object.entries(found.tables)) {
-    const table = array(place);
-    found.colors[name] = Uint32Array.from({ length: 256 }, (_, i) =>
-      ((255 << 24) | (table[3 * i + 2] << 16) | (table[3 * i + 1] << 8) | table[3 * i]) >>> 0); // ABGR in memory is RGBA
-  }
   return found;
 }
 

@@ -49,7 +49,7 @@ class WindowView {
     const top = row * panel.stride[0], left = column * panel.stride[1];
     this.scrub.value = place;
     this.where.textContent = say(words.at, { y: row, x: column });
-    this.stage.view(panel.output)?.mark([[row, column, 1, 1, "#f59e0b"]]);
+    this.stage.view(panel.output)?.mark([[row, column, 1, 1]]);
     this.stage.view(panel.source)?.mark(this.reads(top, left));
     const [kh, kw] = panel.size, size = kh * kw, upTo = this.term ?? size - 1;
     const source = this.stage.panelOf(panel.source), [, width] = shapeOf(source);
@@ -58,12 +58,15 @@ class WindowView {
     const read = (i) => (top + Math.floor(i / kw) * panel.dilation[0]) * width + left + (i % kw) * panel.dilation[1];
     const patch = (i) => source.values.numbers[read(i)];
     const outside = (i) => Boolean(source.outside?.numbers[read(i)]);
-    const done = (i) => i <= upTo;
-    const parts = [this.table(words.patch, kh, kw, patch, outside, done)];
+    const table = (title, value, lies = () => false) => make("figure", {}, make("figcaption", { text: title }),
+      numberTable([kh, kw], (y, x) => {
+        const i = y * kw + x;
+        return { text: figure(value(i), 3), outside: lies(i), ahead: i > upTo };
+      }, { kind: "plain", label: title }));
+    const tables = [table(words.patch, patch, outside)];
     if (panel.kernel) {
-      const kernel = this.stage.panelOf(panel.kernel);
-      parts.push(make("span", { class: "sign", text: "×" }), this.table(words.kernel, kh, kw, (i) => kernel.values.numbers[i], () => false, done),
-        make("span", { class: "sign", text: "=" }), this.table(words.products, kh, kw, term, () => false, done));
+      const kernel = this.stage.panelOf(panel.kernel).values.numbers;
+      tables.push(table(words.kernel, (i) => kernel[i]), table(words.products, term));
     }
     const whole = this.term === null || this.term === size - 1;
     const result = valueOf(this.stage.panelOf(panel.output), row, column);
@@ -72,24 +75,14 @@ class WindowView {
     sum.append(say(words.after, { rule: name, n: upTo + 1, all: size }), " ", make("b", { class: "running", text: figure(running) }));
     if (panel.bias !== null) sum.append(" ", make("span", { text: panel.bias < 0 ? "−" : "+" }), " ", make("span", { class: "bias", text: figure(Math.abs(panel.bias)) }), ` (${words.bias})`);
     if (whole) sum.append(" → ", make("b", { class: "result", text: figure(result) }));
-    this.sums.replaceChildren(...parts, sum);
-  }
-
-  table(title, height, width, value, outside, done) {
-    const rows = [];
-    for (let y = 0; y < height; y++)
-      rows.push(make("tr", {}, ...Array.from({ length: width }, (_, x) => {
-        const i = y * width + x;
-        return make("td", { class: [outside(i) ? "outside" : "", done(i) ? "" : "ahead"].join(" ").trim(), text: figure(value(i), 3) });
-      })));
-    return make("figure", {}, make("figcaption", { text: title }), make("table", { class: "cells plain" }, make("tbody", {}, ...rows)));
+    this.sums.replaceChildren(productTables(tables), sum);
   }
 
   // The cells that the window reads; with a dilation each of them on its own.
   reads(top, left) {
     const { size: [kh, kw], dilation: [dy, dx] } = this.panel;
-    if (dy === 1 && dx === 1) return [[top, left, kh, kw, "#f59e0b"]];
-    return Array.from({ length: kh * kw }, (_, i) => [top + Math.floor(i / kw) * dy, left + (i % kw) * dx, 1, 1, "#f59e0b"]);
+    if (dy === 1 && dx === 1) return [[top, left, kh, kw]];
+    return Array.from({ length: kh * kw }, (_, i) => [top + Math.floor(i / kw) * dy, left + (i % kw) * dx, 1, 1]);
   }
 
   // The window that a cell of the input lies in the middle of, as far as there is one.

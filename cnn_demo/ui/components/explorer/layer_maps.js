@@ -41,7 +41,7 @@ function grid(count, height, breadth, zoom, columns, gap = GAP) {
   };
 }
 
-class Stage {
+class LayerMaps {
   constructor(scene, layer, label) {
     this.scene = scene;
     this.layer = layer;
@@ -66,15 +66,9 @@ class Stage {
       const gain = high > low ? 255 / (high - low) : 0;
       const flat = layer.colors === "diverging" ? 128 : 0;
       const left = (i % place.columns) * place.stepX, top = Math.floor(i / place.columns) * place.stepY;
-      for (let y = 0; y < height; y++) {
-        const start = (top + y * place.zoom) * place.width + left;
-        for (let x = 0; x < breadth; x++) {
-          const value = numbers[(channel * height + y) * breadth + x];
-          const color = colors[gain ? Math.max(0, Math.min(255, Math.round((value - low) * gain))) : flat];
-          out.fill(color, start + x * place.zoom, start + (x + 1) * place.zoom);
-        }
-        for (let k = 1; k < place.zoom; k++) out.copyWithin(start + k * place.width, start, start + place.tileX);
-      }
+      const from = channel * height * breadth;
+      paintArray(out, place.width, [left, top], [height, breadth], place.zoom, (i) =>
+        colors[gain ? Math.max(0, Math.min(255, Math.round((numbers[from + i] - low) * gain))) : flat]);
     });
     const context = this.picture.getContext("2d");
     context.putImageData(image, 0, 0);
@@ -157,9 +151,7 @@ class Stage {
     context.strokeStyle = color;
     context.lineWidth = 1;
     context.strokeRect(tx - 1.5, ty - 1.5, tileX + 3, tileY + 3);
-    context.beginPath();
-    context.rect(ux - 0.5, uy - 0.5, zoom + 1, zoom + 1);
-    this.stroke(context, color);
+    outline(context, [[ux - 0.5, uy - 0.5, zoom + 1, zoom + 1]], color, this.thin);
     this.marked = true;
   }
 
@@ -171,23 +163,14 @@ class Stage {
     const [top, left] = [Math.max(0, read.top), Math.max(0, read.left)];
     const [h, w] = [Math.min(height, bottom) - top, Math.min(breadth, right) - left];
     if (h <= 0 || w <= 0) return;
-    context.beginPath(); // one path for all channels: 512 strokes would cost more than a hover may
-    for (let c = read.first; c < read.first + read.count; c++) {
-      const [x, y] = this.corner(c, top, left);
-      context.rect(x - 0.5, y - 0.5, w * this.place.zoom + 1, h * this.place.zoom + 1);
-    }
-    this.stroke(context, color);
+    outline(context, Array.from({ length: read.count }, (_, i) => {
+      const [x, y] = this.corner(read.first + i, top, left);
+      return [x - 0.5, y - 0.5, w * this.place.zoom + 1, h * this.place.zoom + 1];
+    }), color, this.thin);
     this.marked = true;
   }
 
-  // Two lines, light in dark, so that it shows on any color.
-  stroke(context, color) {
-    const thin = Math.min(this.place.tileX, this.place.tileY) < 20;
-    context.lineWidth = 3; context.strokeStyle = "rgba(0,0,0,.65)";
-    if (!thin) context.stroke();
-    context.lineWidth = thin ? 1 : 1.5; context.strokeStyle = color;
-    context.stroke();
-  }
+  get thin() { return Math.min(this.place.tileX, this.place.tileY) < 20; }
 }
 
 // The input, large, with the receptive field lit and the rest dimmed.
@@ -199,15 +182,9 @@ class Picture {
     this.canvas = make("canvas", { width: width * this.zoom, height: height * this.zoom, "aria-hidden": "true" });
     this.sheet = make("canvas", { width: width * this.zoom, height: height * this.zoom, "aria-hidden": "true" });
     this.element = make("div", { class: "stage" }, this.canvas, this.sheet);
-    const image = new ImageData(width, height);
-    for (let i = 0; i < width * height; i++)
-      for (let c = 0; c < 4; c++)
-        image.data[4 * i + c] = c === 3 ? 255 : scene.pixels[(channels === 3 ? c : 0) * width * height + i];
-    const small = make("canvas", { width, height });
-    small.getContext("2d").putImageData(image, 0, 0);
-    const context = this.canvas.getContext("2d");
-    context.imageSmoothingEnabled = false;
-    context.drawImage(small, 0, 0, this.canvas.width, this.canvas.height);
+    const { pixels } = scene, plane = width * height;
+    const part = (c, i) => pixels[(channels === 3 ? c : 0) * plane + i];
+    paintCanvas(this.canvas, [height, width], this.zoom, (i) => packColor(part(0, i), part(1, i), part(2, i)));
   }
 
   mark(field) {
@@ -219,7 +196,7 @@ class Picture {
     context.fillRect(0, 0, this.sheet.width, this.sheet.height);
     if (w <= 0 || h <= 0) return;
     context.clearRect(x, y, w, h);
-    context.lineWidth = 2; context.strokeStyle = "#f59e0b";
+    context.lineWidth = 2; context.strokeStyle = MARKED;
     context.strokeRect(x + 1, y + 1, Math.max(1, w - 2), Math.max(1, h - 2));
   }
 }
