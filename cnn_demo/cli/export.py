@@ -114,6 +114,8 @@ def _write_receipt(loaded: LoadedModel, files: dict[str, Path], args: argparse.N
         )
         for message, values in row.misses:
             say(f"    DOES NOT HOLD: {fill(message, values)}", args)
+    for message, values in receipt.notes:
+        say(f"  {fill(message, values)}", args)
     return receipt
 
 

@@ -26,11 +26,12 @@ from cnn_demo import __version__
 from cnn_demo.datasets.files import is_available
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.splits import Split
-from cnn_demo.export.asking import TOLERANCE, check_answers, count_correct, wilson_interval
+from cnn_demo.export.asking import TOLERANCE, check_answers, wilson_interval
 from cnn_demo.export.formats import Exported, ExportFailed, Progress
 from cnn_demo.export.model_card import Counted, write_model_card
 from cnn_demo.export.onnx_file import export_onnx
 from cnn_demo.export.preparation_code import write_preparation
+from cnn_demo.export.receipt import Receipt, make_receipt
 from cnn_demo.export.reference_answers import ReferenceAnswers, make_reference_answers
 from cnn_demo.export.robustness import measure_robustness
 from cnn_demo.export.runtime import open_session
@@ -41,6 +42,7 @@ from cnn_demo.prediction.load import LoadedModel
 FORMAT_VERSION = 1  # of receipt.json
 RECEIPT = "receipt.json"
 
+_CALLS = (100, 5)  # how often a batch of 1 and of 256 are timed
 _DATE = (1980, 1, 1, 0, 0, 0)  # the date of every file in the zip: no other differs between two runs
 # The oldest versions with which a bundle was tried.
 _REQUIREMENTS = "onnxruntime>=1.20\nnumpy>=1.26\nPillow>=10\n"
@@ -59,8 +61,8 @@ python predict.py PICTURE.png                    # one line of JSON for each pic
 - `preparation/`: from a drawing, scan or photo to that input, as the Draw page of CNN Lab does it; and the verdict.
 - `MODEL_CARD.md`: what it learnt from, how good it is, and its limits.
 - `RECEIPT.md`, `receipt.json`: what was measured when this was made, and the SHA-256 of every file. With CNN Lab,
-  `python -m cnn_demo verify THIS.zip` checks them again. The date in them is the only thing that differs when the same
-  network is exported again.
+  `python -m cnn_demo verify THIS.zip` checks them again. Nothing but the date and the times in them differs when the
+  same network is exported again.
 """
 
 
@@ -78,6 +80,8 @@ class BundleReceipt:
         largest_difference: of a logit on the reference images, between PyTorch and the exported model.
         tolerance: what is allowed.
         accuracy: of the exported model on the whole test split; None where that was not at hand.
+        comparison: PyTorch and the exported model on that split, as :class:`~cnn_demo.export.receipt.Receipt` is
+            stored: agreement, differences, latencies; None where it was not at hand.
     """
 
     made: str
@@ -89,6 +93,7 @@ class BundleReceipt:
     largest_difference: float
     tolerance: float
     accuracy: Counted | None
+    comparison: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         """As it is stored, with the version of the format."""
@@ -138,9 +143,8 @@ def write_bundle(
         session = open_session(model)
         difference = check_answers(session, reference)
         test = _load_test(loaded)
-        counted = (
-            None if test is None else Counted(loaded.spec.name, count_correct(session, test, loaded.spec), len(test))
-        )
+        compared = make_receipt(loaded, {"onnx": model}, test, calls=_CALLS) if test is not None else None
+        counted = None if compared is None else Counted(loaded.spec.name, compared.rows[1].correct, compared.rows[1].n)
         progress(0.7)
         rows = measure_robustness(loaded, test) if test is not None and disturbed else []
         contents = {
@@ -159,6 +163,7 @@ def write_bundle(
         difference,
         TOLERANCE,
         counted,
+        None if compared is None else json.loads(compared.to_json()),
     )
     contents |= {RECEIPT: receipt.to_json().encode(), "RECEIPT.md": write_table(receipt).encode()}
     _write_zip(path, contents)
@@ -241,4 +246,29 @@ def write_table(receipt: BundleReceipt) -> str:
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     sums = "\n".join(f"| {name} | `{digest}` |" for name, digest in receipt.files.items())
-    return f"# Receipt\n\n| what | found |\n| --- | --- |\n{table}\n\n| file | SHA-256 |\n| --- | --- |\n{sums}\n"
+    compared = "" if receipt.comparison is None else _write_comparison(receipt.comparison)
+    begin, files_head = "# Receipt\n\n| what | found |\n| --- | --- |", "| file | SHA-256 |\n| --- | --- |"
+    return f"{begin}\n{table}\n{compared}\n{files_head}\n{sums}\n"
+
+
+def _write_comparison(stored: Mapping[str, Any]) -> str:
+    """PyTorch and the exported model side by side."""
+    compared = Receipt.from_json(json.dumps(stored))
+    lines = [
+        "| | right | as PyTorch | largest, mean difference of a logit | batch of 1 | batch of 256 |",
+        "|" + " --- |" * 6,
+    ]
+    for row in compared.rows:
+        low, high = row.interval
+        times = (f"{each.median * 1e3:.3g} ms, p95 {each.p95 * 1e3:.3g} ms, n = {each.n}" for each in row.latencies)
+        cells = (
+            "model.onnx" if row.file else "PyTorch",
+            f"{row.accuracy:.2%} [{low:.2%}, {high:.2%}]",
+            f"{row.agreement:.2%}",
+            f"{row.largest:.2g}, {row.mean:.2g}",
+            *times,
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    machine = ", ".join(f"{name} {value}" for name, value in compared.machine.items())
+    where = f"n = {compared.rows[0].n:,} test images of {compared.dataset}; {machine}; interval of 95% (Wilson)."
+    return "\n" + "\n".join([*lines, "", where]) + "\n"

@@ -126,6 +126,7 @@ FORMATS.add(
     N_("Network with a pad"),
     "cnn_demo.export.html_file:build_html",
     help=N_("One HTML file with the network, a pad and the answer. It works offline, on a phone too."),
+    runs=True,  # in a browser; where this machine has none, the receipt says so
 )
 FORMATS.add(
     "bundle",

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnn_demo import __version__
 from cnn_demo.drawing.stages import WARNINGS
 from cnn_demo.export.formats import MOST_HTML_BYTES, Exported, ExportFailed, Progress
 from cnn_demo.export.plain_steps import OperatorUnknown, StepList, list_steps
+from cnn_demo.export.reference_answers import ReferenceAnswers, make_reference_answers
 from cnn_demo.locales import N_, load_catalog
 from cnn_demo.models.registry import MODELS
 from cnn_demo.prediction.calibration import Calibration, find_calibration
@@ -27,6 +29,7 @@ from cnn_demo.prediction.load import LoadedModel
 
 _FOLDER = Path(__file__).resolve().parent / "browser"
 _SCRIPTS = ("operators.js", "preparation.js", "verdict.js", "pad.js", "page.js")
+_CHECKED = 20  # images with PyTorch's answers that a file brings along
 _LANGUAGES = {"en": "en", "zh": "zh_CN"}  # what a browser's language begins with, and the catalog
 
 _WORDS = {
@@ -48,6 +51,14 @@ _WORDS = {
     "shares": N_("{top}: {share}, then {second}: {second_share}."),
     "would_be": N_("It would have to be {top} ({share})."),
     "entropy": N_("Entropy {bits} of {most} bits."),
+    "agrees": N_(
+        "Checked in this browser: of {n} images that the file brings along, {same} get PyTorch's class; no logit "
+        "differs by more than {largest}."
+    ),
+    "differs": N_(
+        "This browser computes something else than PyTorch: of {n} images {same} get its class, and a logit differs by "
+        "{largest}. Do not trust the answers."
+    ),
 }
 _NO_DIGIT = N_("This does not look like a digit")
 _NO_CLASS = N_("This looks like nothing in the data set")
@@ -55,7 +66,8 @@ _SAID = ("dot", "thin", "edge", "tiny", "several", "speck", "ruled")
 
 
 def write_html(loaded: LoadedModel, calibration: Calibration | None, path: Path) -> None:
-    """Write a network as one HTML file with a pad.
+    """Write a network as one HTML file with a pad. It brings along some images and PyTorch's logits for them, and says
+    whether the browser in which it is opened computes the same.
 
     Args:
         loaded: the network.
@@ -109,6 +121,7 @@ def _fill_page(loaded: LoadedModel, calibration: Calibration | None, steps: Step
             "weights": calibration.weights,
         },
         "network": _describe_steps(steps),
+        "check": _describe_check(make_reference_answers(loaded)),
     }
     parts = {
         "title": html.escape(taken["words"]["en"]["title_of_page"]),
@@ -134,12 +147,22 @@ def _describe_steps(steps: StepList) -> dict[str, Any]:
         "tensors": [
             {
                 "shape": list(tensor.shape),
-                "data": base64.b64encode(tensor.numpy().astype(np.dtype("<f4")).tobytes()).decode(),
+                "data": _encode_floats(tensor.numpy()),
             }
             for tensor in steps.tensors
         ],
         "output": steps.output,
     }
+
+
+def _encode_floats(values: NDArray[np.float32]) -> str:
+    return base64.b64encode(values.astype(np.dtype("<f4")).tobytes()).decode()
+
+
+def _describe_check(reference: ReferenceAnswers) -> dict[str, Any]:
+    """Images and PyTorch's logits: with them the file finds out by itself whether a browser computes the same."""
+    inputs, logits = reference.inputs[:_CHECKED], reference.logits[:_CHECKED]
+    return {"shape": list(inputs.shape), "inputs": _encode_floats(inputs), "logits": _encode_floats(logits)}
 
 
 def _choose_words(loaded: LoadedModel, calibration: Calibration | None, language: str) -> dict[str, Any]:

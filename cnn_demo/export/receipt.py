@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import json
 import platform
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -25,13 +24,15 @@ from cnn_demo import __version__
 from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.splits import Split
 from cnn_demo.export.asking import wilson_interval
-from cnn_demo.export.runners import Runner, open_runner
+from cnn_demo.export.browser_runner import VARIABLE, find_browser
+from cnn_demo.export.runners import NO_BROWSER, Runner, close_runner, open_runner, time_call
 from cnn_demo.locales import N_
 from cnn_demo.prediction.load import LoadedModel
 
 FORMAT_VERSION = 1
 PYTORCH = "pytorch"
 _BATCH = 256
+_MOST_SECONDS, _LEAST_CALLS = 5.0, 3  # timing a slow format ends earlier; the receipt says how many calls there were
 _MOST_LISTED = 100  # images on which a format disagrees
 
 
@@ -121,7 +122,8 @@ class Receipt:
         made: day and time, UTC.
         machine: processor, system, threads.
         versions: of what has a say in the numbers.
-        rows: PyTorch and every format.
+        rows: PyTorch and every format that could be asked.
+        notes: what could not be asked and why, as pairs of an English message and what fills it.
     """
 
     network: str
@@ -130,6 +132,7 @@ class Receipt:
     machine: dict[str, str]
     versions: dict[str, str]
     rows: tuple[Row, ...]
+    notes: tuple[tuple[str, dict[str, str]], ...] = ()
 
     def to_json(self) -> str:
         """As it is stored, with the version of the format."""
@@ -147,7 +150,8 @@ class Receipt:
             raise ValueError(f"expected a receipt of format {FORMAT_VERSION}")
         try:
             rows = tuple(_read_row(row) for row in stored.pop("rows"))
-            return cls(rows=rows, **stored)
+            notes = tuple((message, dict(values)) for message, values in stored.pop("notes", ()))
+            return cls(rows=rows, notes=notes, **stored)
         except (TypeError, KeyError) as error:
             raise ValueError(f"not a receipt: {error}") from error
 
@@ -180,7 +184,7 @@ def make_receipt(
         dataset: whose split that is, where it is not the network's own.
         drawing: the visitor's, as the network takes it: ``(1, C, H, W)``, normalized.
         limits: by format; :data:`EXACT` for the others.
-        calls: how often a batch of 1 and a batch of 256 are timed.
+        calls: how often a batch of 1 and a batch of 256 are timed, at most.
         progress: is told the part that is done.
 
     Raises:
@@ -191,15 +195,22 @@ def make_receipt(
         raise ValueError("make_receipt: the test split is empty")
     threads = torch.get_num_threads()
     paths: dict[str, Path | None] = {PYTORCH: None, **files}
+    notes: list[tuple[str, dict[str, str]]] = []
+    if "html" in paths and find_browser() is None:
+        del paths["html"]
+        notes.append((NO_BROWSER, {"variable": VARIABLE}))
     rows: list[Row] = []
     wanted: NDArray[np.float32] | None = None
     for number, (format, path) in enumerate(paths.items()):
         runner = open_runner(format, path, loaded, threads)
-        logits = _ask(runner, loaded, test, lambda part, number=number: progress((number + part) / len(paths)))  # type: ignore[misc]
-        wanted = logits if wanted is None else wanted
-        row = _compare(format, path, loaded, test, logits, wanted)
-        drawn = None if drawing is None else _soften(runner(drawing.numpy()))
-        timed = tuple(_time(runner, loaded, test, batch, n) for batch, n in zip((1, _BATCH), calls, strict=True))
+        try:
+            logits = _ask(runner, loaded, test, lambda part, number=number: progress((number + part) / len(paths)))  # type: ignore[misc]
+            wanted = logits if wanted is None else wanted
+            row = _compare(format, path, loaded, test, logits, wanted)
+            drawn = None if drawing is None else _soften(runner(drawing.numpy()))
+            timed = tuple(_time(runner, loaded, test, batch, n) for batch, n in zip((1, _BATCH), calls, strict=True))
+        finally:
+            close_runner(runner)
         row = dataclasses.replace(row, drawing=drawn, latencies=timed)
         if path is not None:
             row = dataclasses.replace(row, misses=_find_misses(row, rows[0], limits.get(format, EXACT)))
@@ -213,7 +224,7 @@ def make_receipt(
     packages = {name: version(name) for name in ("torch", "onnx", "onnxruntime")}
     made = datetime.now(timezone.utc).isoformat(timespec="seconds")
     versions = {"cnn_demo": __version__, "python": platform.python_version(), **packages}
-    return Receipt(loaded.key, dataset or loaded.spec.name, made, machine, versions, tuple(rows))
+    return Receipt(loaded.key, dataset or loaded.spec.name, made, machine, versions, tuple(rows), tuple(notes))
 
 
 def _ask(runner: Runner, loaded: LoadedModel, test: Split, progress: Callable[[float], None]) -> NDArray[np.float32]:
@@ -276,11 +287,9 @@ def _soften(logits: NDArray[np.float32]) -> tuple[float, ...]:
 
 def _time(runner: Runner, loaded: LoadedModel, test: Split, batch: int, n: int) -> Latency:
     images = normalize(test.images[:1], loaded.spec).contiguous().numpy().repeat(batch, axis=0)
-    for _ in range(3):  # what is made on first use is made
+    seconds: list[float] = []
+    for _ in range(3 if batch == 1 else 1):  # what is made on first use is made
         runner(images)
-    seconds = []
-    for _ in range(n):
-        began = time.perf_counter()
-        runner(images)
-        seconds.append(time.perf_counter() - began)
-    return Latency(batch, float(np.median(seconds)), float(np.percentile(seconds, 95)), n)
+    while len(seconds) < n and (len(seconds) < _LEAST_CALLS or sum(seconds) < _MOST_SECONDS):
+        seconds.append(time_call(runner, images))
+    return Latency(batch, float(np.median(seconds)), float(np.percentile(seconds, 95)), len(seconds))

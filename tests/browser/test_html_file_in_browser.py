@@ -20,6 +20,7 @@ from cnn_demo.export import html_file
 from cnn_demo.export.formats import MOST_HTML_BYTES
 from cnn_demo.export.html_file import write_html
 from cnn_demo.export.plain_steps import OPERATORS, list_steps
+from cnn_demo.export.reference_answers import make_reference_answers
 from cnn_demo.handwriting.skeletons.outliers import draw_outlier
 from cnn_demo.handwriting.skeletons.pen import PenPath, RandomStream
 from cnn_demo.handwriting.skeletons.styles import choose_style, list_styles
@@ -209,6 +210,30 @@ def test_one_draws_and_takes_back(offline: Page, shipped: LoadedModel, tmp_path:
     expect(card).to_have_attribute("data-kind", "empty")
     page.keyboard.press("Control+z")
     expect(page.locator("#title")).to_have_text("Sure: 1")
+
+
+def test_the_file_says_whether_this_browser_computes_as_pytorch_does(
+    offline: Page, shipped: LoadedModel, tmp_path: Path
+) -> None:
+    open_network(offline, shipped, tmp_path / "net.html")
+    check = offline.locator("#check")
+    expect(check).to_contain_text("of 20 images that the file brings along, 20 get PyTorch's class")
+    expect(check).not_to_have_class("bad")
+    reference = make_reference_answers(shipped)
+    found = [
+        offline.evaluate(
+            "([shape, data]) => network.run({ shape, data: Float32Array.from(data) })",
+            [[1, 1, 28, 28], image.ravel().tolist()],
+        )
+        for image in reference.inputs[:20]
+    ]
+    largest = np.abs(np.array(found) - reference.logits[:20]).max()
+    assert float(check.inner_text().rsplit(" ", 1)[-1].removesuffix(".")) == pytest.approx(largest, rel=0.1)
+    text = (tmp_path / "net.html").read_text("utf-8")
+    (tmp_path / "broken.html").write_text(text.replace("s0 + (bias ? bias[j] : 0)", "s0"), "utf-8")
+    offline.goto((tmp_path / "broken.html").as_uri())
+    expect(check).to_contain_text("Do not trust the answers")
+    expect(check).to_have_class("bad")
 
 
 def test_a_pad_that_is_painted_over_says_so(offline: Page, shipped: LoadedModel, tmp_path: Path) -> None:

@@ -118,6 +118,8 @@ def _show_misses(receipt: Receipt) -> None:
         for message, values in row.misses:
             words = _("{format} does not hold what it should.").format(format=title_of(row.format))
             st.error(words + sentence_gap() + _(message).format(**values), icon=":material/gpp_bad:")
+    for message, values in receipt.notes:
+        st.info(f"{title_of('html')}: " + _(message).format(**values), icon=":material/web_asset_off:")
 
 
 def _show_disagreements(receipt: Receipt) -> None:
@@ -207,7 +209,8 @@ def _ask_drawing(found: dict[str, Any], network: str, receipt: Receipt) -> None:
 def _answer_drawing(found: dict[str, Any], network: str) -> dict[str, list[float]]:
     import torch
 
-    from cnn_demo.export.runners import open_runner
+    from cnn_demo.export.browser_runner import find_browser
+    from cnn_demo.export.runners import close_runner, open_runner
     from cnn_demo.prediction.load import load_model
     from cnn_demo.prediction.predictor import Predictor
     from cnn_demo.settings.reference import ModelRef
@@ -219,7 +222,13 @@ def _answer_drawing(found: dict[str, Any], network: str) -> dict[str, list[float
     paths: dict[str, Path | None] = {"pytorch": None}
     paths |= {name: Path(made["path"]) for name, made in found["files"].items() if FORMATS.get(name).facts.get("runs")}
     answers = {}
+    if find_browser() is None:
+        paths.pop("html", None)
     for name, path in paths.items():
-        logits = torch.from_numpy(open_runner(name, path, loaded, 1)(inputs))[0]
+        runner = open_runner(name, path, loaded, 1)
+        try:
+            logits = torch.from_numpy(runner(inputs).copy())[0]
+        finally:
+            close_runner(runner)
         answers[name] = logits.double().softmax(0).tolist()
     return answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,27 @@ def test_bad_input(loaded: LoadedModel, test_split: Split, tmp_path: Path) -> No
         make_receipt(loaded, {"onnx": tmp_path / "a.onnx"}, test_split, calls=CALLS)
     with pytest.raises(ValueError, match="format 1"):
         Receipt.from_json('{"format": 99}')
+
+
+def test_without_a_browser_the_html_file_is_not_asked_and_that_is_said(
+    loaded: LoadedModel, test_split: Split, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(receipts, "find_browser", lambda: None)
+    (tmp_path / "a.html").write_text("-")
+    found = make_receipt(loaded, {"html": tmp_path / "a.html"}, test_split, calls=CALLS)
+    assert [row.format for row in found.rows] == ["pytorch"]
+    [(message, values)] = found.notes
+    assert "no Chromium" in message
+    assert values == {"variable": "CNN_DEMO_BROWSER"}
+    assert Receipt.from_json(found.to_json()) == found
+    older = json.loads(found.to_json())
+    del older["notes"]  # a receipt of before there were notes
+    assert Receipt.from_json(json.dumps(older)).rows == found.rows
+
+
+def test_a_slow_format_is_timed_less_often(
+    loaded: LoadedModel, test_split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipts, "time_call", lambda runner, images: 2.0)
+    found = make_receipt(loaded, {}, test_split, calls=(100, 2))
+    assert [(latency.n, latency.median) for latency in found.rows[0].latencies] == [(3, 2.0), (2, 2.0)]
