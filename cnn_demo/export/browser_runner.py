@@ -38,7 +38,11 @@ _PROGRAMS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
 _POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
-_PATIENCE = 600.0  # seconds for one batch
+_PATIENCE = 600.0  # seconds for one call
+_MOST_BROWSERS = 4
+_PART = 32  # images that a browser gets at once
+
+Part = tuple[int, NDArray[np.float32]]  # its number in a call, and images
 _ASK = """
 <script>
 (async () => {
@@ -49,8 +53,8 @@ _ASK = """
     const pixels = new Float32Array(await reply.arrayBuffer()), found = [], began = performance.now();
     for (let i = 0; i < count; i++)
       found.push(...network.run({ shape: [1, ...shape], data: pixels.subarray(i * size, (i + 1) * size) }));
-    const seconds = (performance.now() - began) / 1000;
-    await fetch(`answer?seconds=${seconds}`, { method: "POST", body: new Float32Array(found) });
+    const seconds = (performance.now() - began) / 1000, part = reply.headers.get("X-Part");
+    await fetch(`answer?part=${part}&seconds=${seconds}`, { method: "POST", body: new Float32Array(found) });
   }
 })();
 </script>
@@ -69,8 +73,11 @@ class BrowserRunner:
         path: the file.
         program: of the browser.
 
+    Several browsers share the images of a call, since each computes on one core only.
+
     Attributes:
-        seconds: what the last call took within the browser, without the way there and back.
+        seconds: what the last call took within the browsers, added up: what one alone would need, without the way there
+            and back.
 
     Raises:
         OSError: the browser cannot be started.
@@ -78,20 +85,28 @@ class BrowserRunner:
 
     def __init__(self, path: Path, program: str) -> None:
         self.seconds = 0.0
-        self._images: queue.Queue[NDArray[np.float32] | None] = queue.Queue()
-        self._answers: queue.Queue[tuple[bytes, float]] = queue.Queue()
+        self._images: queue.Queue[Part | None] = queue.Queue()
+        self._answers: queue.Queue[tuple[int, bytes, float]] = queue.Queue()
         page = _POLICY.sub("", path.read_text(encoding="utf-8")).replace("</body>", _ASK)
         secret = f"/{secrets.token_urlsafe(16)}/"  # nobody else on this machine may ask or answer
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(page, secret, self._images, self._answers))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, name="browser runner", daemon=True).start()
-        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        flags = ["--headless", f"--user-data-dir={self._profile.name}", "--no-first-run", "--disable-gpu"]
+        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        flags = ["--headless", "--no-first-run", "--disable-gpu"]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             flags.append("--no-sandbox")  # root has none to give
         address = f"http://127.0.0.1:{self._server.server_address[1]}{secret}"
         quiet = subprocess.DEVNULL
-        self._process = subprocess.Popen([program, *flags, address], stdin=quiet, stdout=quiet, stderr=quiet)
+        self._processes = [
+            subprocess.Popen(
+                [program, *flags, f"--user-data-dir={self._folder.name}/{number}", address],
+                stdin=quiet,
+                stdout=quiet,
+                stderr=quiet,
+            )
+            for number in range(min(_MOST_BROWSERS, os.cpu_count() or 1))
+        ]
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """The logits.
@@ -99,35 +114,48 @@ class BrowserRunner:
         Raises:
             ExportFailed: the browser ended, or does not answer.
         """
-        self._images.put(np.ascontiguousarray(images, dtype="<f4"))
+        pieces = np.array_split(images.astype("<f4"), -(-len(images) // _PART))
+        for number, piece in enumerate(pieces):
+            self._images.put((number, piece))
+        found: dict[int, NDArray[np.float32]] = {}
+        self.seconds = 0.0
         deadline = time.monotonic() + _PATIENCE
-        while True:
+        while len(found) < len(pieces):
             try:
-                content, self.seconds = self._answers.get(timeout=0.5)
+                number, content, seconds = self._answers.get(timeout=0.5)
             except queue.Empty:
-                if self._process.poll() is not None or time.monotonic() > deadline:
+                ended = any(process.poll() is not None for process in self._processes)
+                if ended or time.monotonic() > deadline:
                     raise ExportFailed(N_("The browser ended, or gave no answer.")) from None
                 continue
-            return np.frombuffer(content, dtype="<f4").reshape(len(images), -1)
+            found[number] = np.frombuffer(content, dtype="<f4").reshape(len(pieces[number]), -1)
+            self.seconds += seconds
+        return np.concatenate([found[number] for number in range(len(pieces))])
 
     def close(self) -> None:
-        """End the browser."""
-        self._images.put(None)
-        self._process.terminate()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        """End the browsers."""
+        for process in self._processes:
+            self._images.put(None)
+            process.terminate()
+        for process in self._processes:
+            _end(process)
         self._server.shutdown()
         self._server.server_close()
-        self._profile.cleanup()
+        self._folder.cleanup()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _make_handler(
     page: str,
     secret: str,
-    images: queue.Queue[NDArray[np.float32] | None],
-    answers: queue.Queue[tuple[bytes, float]],
+    images: queue.Queue[Part | None],
+    answers: queue.Queue[tuple[int, bytes, float]],
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -139,14 +167,17 @@ def _make_handler(
         def do_POST(self) -> None:
             address = urlsplit(self.path)
             if address.path == f"{secret}next":
-                batch = images.get()
-                if batch is None:
+                part = images.get()
+                if part is None:
                     self._send(204, b"", {})
                 else:
-                    self._send(200, batch.tobytes(), {"X-Shape": ",".join(map(str, batch.shape))})
+                    number, batch = part
+                    headers = {"X-Part": str(number), "X-Shape": ",".join(map(str, batch.shape))}
+                    self._send(200, batch.tobytes(), headers)
             elif address.path == f"{secret}answer":
                 content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                answers.put((content, float(parse_qs(address.query)["seconds"][0])))
+                said = parse_qs(address.query)
+                answers.put((int(said["part"][0]), content, float(said["seconds"][0])))
                 self._send(204, b"", {})
             else:
                 self._send(404, b"", {})

@@ -55,7 +55,8 @@ def test_its_logits_are_pytorchs_in_batches_of_any_size(loaded: LoadedModel, run
 
 def test_a_browser_that_ended_is_named(runner: BrowserRunner) -> None:
     runner(np.zeros((1, 1, 28, 28), dtype=np.float32))
-    runner._process.kill()
+    for process in runner._processes:
+        process.kill()
     with pytest.raises(ExportFailed, match="browser ended"):
         runner(np.zeros((1, 1, 28, 28), dtype=np.float32))
 

@@ -55,7 +55,8 @@ def _explain() -> str:
     return _(
         "Measured on the spot on the whole test split. Agreement: the share of test images that get the class that "
         "PyTorch gives. Difference: of a logit from PyTorch's. The interval is Wilson's, 95%. Times are those of one "
-        "call in this process, beside whatever else ran."
+        "call in this process, beside whatever else ran; the network with a pad is asked in a browser on the server, "
+        "which says itself how long it computed."
     )
 
 
@@ -109,8 +110,13 @@ def _tabulate(row: Row) -> dict[str, Any]:
     }
     for latency in row.latencies:
         label = _("Batch of {n}, ms").format(n=latency.batch)
-        found[label] = f"{latency.median * 1e3:.3g} / {latency.p95 * 1e3:.3g}"
+        found[label] = " / ".join(_write_ms(seconds) for seconds in (latency.median, latency.p95))
     return found
+
+
+def _write_ms(seconds: float) -> str:
+    ms = seconds * 1e3
+    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}"
 
 
 def _show_misses(receipt: Receipt) -> None:
