@@ -22,6 +22,7 @@ from cnn_demo.ui.start.style import show_heading
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_MAPS_PAGE = "pages/inspect/feature_maps.py"
 _LAYERS, _MAPS = 3, 4  # that are shown: the convolutions, and the strongest maps of each
 
 
@@ -51,7 +52,7 @@ def show_inside(run: Run | None) -> None:
 def _show_ways_on(run_id: str | None) -> None:
     """A link to each page that shows this digit in this network."""
     params = {"net": run_id or "", **steps.get_address()}
-    for entry in reversed(navigation.ways_in()):  # from what is inside to what it means
+    for entry in sorted(navigation.ways_in(), key=lambda entry: entry.path != _MAPS_PAGE):  # what is inside comes first
         if entry.path != training.TRAIN_PAGE:
             st.page_link(
                 entry.path,
@@ -66,10 +67,9 @@ def _show_ways_on(run_id: str | None) -> None:
 
 def _inside(run_id: str | None) -> None:
     rerun_when_at_rest(steps.PAD)
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="first-ways"):
-        with st.container(width="content"):
-            note = "" if run_id else _("opens when your network has learnt")
-            show_heading(3, _("Look inside"), "now" if run_id else "later", note)
+    note = "" if run_id else _("opens when your network has learnt")
+    show_heading(3, _("Look inside"), "now" if run_id else "later", note)
+    with st.container(horizontal=True, gap="small", key="first-ways"):
         _show_ways_on(run_id)
     image = steps.get_shown_picture()
     if run_id is not None and image is None:
