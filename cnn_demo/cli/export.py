@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from cnn_demo.cli.networks import REFERENCE, add_step_option, load_network
 from cnn_demo.cli.output import CommandFailed, add_json_option, complain, give, say
 from cnn_demo.export.formats import FORMATS, Exported, ExportFailed, list_missing, write_install_command
 from cnn_demo.export.whole_file import write_whole
+from cnn_demo.locales import N_
 from cnn_demo.settings.errors import fill
 from cnn_demo.settings.flags import add_flag
 from cnn_demo.settings.registry import Entry
@@ -61,8 +63,10 @@ def run(args: argparse.Namespace) -> int:
         receipt = _write_receipt(loaded, compared, args) if args.receipt and compared else None
     except CommandFailed as error:
         return complain(error, error.status)
-    except (ExportFailed, DatasetUnavailable) as error:
+    except DatasetUnavailable as error:
         return complain(error)
+    except (ExportFailed, OSError) as error:
+        return _complain_of(error, args)
     if args.json:
         files = {name: {"path": str(e.path), "bytes": e.path.stat().st_size, **e.facts} for name, e in made.items()}
         found = json.loads(receipt.to_json()) if receipt else None
@@ -82,6 +86,20 @@ def _export(entry: Entry, loaded: LoadedModel, args: argparse.Namespace) -> Expo
             args,
         )
     return made
+
+
+def _complain_of(error: ExportFailed | OSError, args: argparse.Namespace) -> int:
+    """Say why nothing came out; with ``--json`` also in a form that a page can translate."""
+    failed = error
+    if isinstance(error, OSError):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise error
+        failed = ExportFailed(N_("The disk is full: there is no room for the files."))
+    assert isinstance(failed, ExportFailed)
+    if args.json:
+        give({"error": {"message": failed.message, "values": failed.values}})
+    print(file=sys.stderr)  # the line of the progress ends here
+    return complain(failed)
 
 
 def _write_receipt(loaded: LoadedModel, files: dict[str, Path], args: argparse.Namespace) -> Receipt:

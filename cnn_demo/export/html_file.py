@@ -22,6 +22,7 @@ from cnn_demo.drawing.stages import WARNINGS
 from cnn_demo.export.formats import MOST_HTML_BYTES, Exported, ExportFailed, Progress
 from cnn_demo.export.plain_steps import OperatorUnknown, StepList, list_steps
 from cnn_demo.export.reference_answers import ReferenceAnswers, make_reference_answers
+from cnn_demo.export.whole_file import write_whole
 from cnn_demo.locales import N_, load_catalog
 from cnn_demo.models.registry import MODELS
 from cnn_demo.prediction.calibration import Calibration, find_calibration
@@ -93,7 +94,7 @@ def write_html(loaded: LoadedModel, calibration: Calibration | None, path: Path)
     text = _fill_page(loaded, calibration, steps).encode()
     if len(text) > MOST_HTML_BYTES:
         raise ExportFailed(large, size=f"{len(text) / 1e6:.1f}", most=f"{MOST_HTML_BYTES / 1e6:.0f}")
-    path.write_bytes(text)
+    write_whole(path, text)
 
 
 def build_html(loaded: LoadedModel, folder: Path, options: Mapping[str, Any], progress: Progress) -> Exported:

@@ -57,13 +57,14 @@ class ExportJob:
     Attributes:
         wish: what it is for.
         what, part: which format, or the receipt, is at work, and how much of it is done, 0 to 1.
-        problem: why it failed; "" if it did not.
+        problem: why it failed, in English; "" if it did not. Where it names places in braces, ``values`` fills them.
         stopped: somebody stopped it.
     """
 
     def __init__(self, wish: Wish, folder: Path, turn: threading.Semaphore) -> None:
         self.wish, self.folder = wish, folder
         self.what, self.part, self.problem, self.stopped = "", 0.0, "", False
+        self.values: dict[str, str] = {}
         self._process: subprocess.Popen[str] | None = None
         self._ended = threading.Event()
         self._turn = turn
@@ -96,7 +97,7 @@ class ExportJob:
                     self._run()
         except Exception as error:  # a full disk, above all; it is told on the page
             log.exception("an export failed")
-            self.problem = str(error)
+            self.problem, self.values = "{error}", {"error": str(error)}
         finally:
             if not (self.folder / RESULT).exists():
                 shutil.rmtree(self.folder, ignore_errors=True)
@@ -121,9 +122,13 @@ class ExportJob:
         limit.cancel()
         try:
             found = json.loads(answer)
-            files = found["files"]
-        except (ValueError, KeyError, TypeError):
-            self.problem = last.removeprefix("error: ") or f"exit status {status}"
+        except ValueError:
+            found = {}
+        if "error" in found:
+            self.problem, self.values = found["error"]["message"], found["error"]["values"]
+            return
+        if not isinstance(files := found.get("files"), dict):
+            self.problem, self.values = "{error}", {"error": last.removeprefix("error: ") or f"exit status {status}"}
             return
         if all(Path(made["path"]).is_file() for made in files.values()):
             (self.folder / RESULT).write_text(json.dumps(found), encoding="utf-8")

@@ -39,7 +39,7 @@ def show_making(wish: Wish) -> None:
     elif job is not None and job.stopped:
         st.info(_("Stopped; nothing was kept."), icon=":material/stop_circle:")
     elif job is not None:
-        reason = escape(job.problem or _("the process ended without a word"))
+        reason = escape(_(job.problem).format(**job.values) if job.problem else _("the process ended without a word"))
         st.error(_("The export failed: {reason}").format(reason=reason), icon=":material/error:")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 from pathlib import Path
 
@@ -38,6 +39,23 @@ def test_what_cannot_be_exported_is_said(tmp_path: Path, capsys: pytest.CaptureF
         main(["export", "--format", "floppy"])
     assert ended.value.code == 2
     assert [path.name for path in tmp_path.iterdir() if path.suffix] == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.write_bytes
+
+    def fill_up(self: Path, content: bytes) -> int:
+        real(self, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fill_up)
+    assert main(["export", "untrained:cnn-tiny", "--format", "html", "--out", str(tmp_path / "out"), "--json"]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out.splitlines()[-1])["error"]["message"].startswith("The disk is full")
+    assert told.err.splitlines()[-1] == "error: The disk is full: there is no room for the files."
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_the_receipt_compares_every_format(

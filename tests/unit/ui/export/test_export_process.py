@@ -60,6 +60,11 @@ def test_what_was_made_is_kept_and_a_damaged_file_is_not_offered(
         ("import sys; sys.exit('error: no such network')", "no such network"),
         ("import os; os.kill(os.getpid(), 9)", "exit status -9"),
         ("print('no json')", "exit status 0"),
+        ("import sys; sys.exit('\\rhtml  50%\\nerror: it broke')", "it broke"),
+        (
+            "import json; print(json.dumps({'error': {'message': 'no {what}', 'values': {'what': 'room'}}}))",
+            "no room",
+        ),
     ],
 )
 def test_a_failure_is_told_and_leaves_nothing(
@@ -70,7 +75,7 @@ def test_a_failure_is_told_and_leaves_nothing(
     job = jobs.start(WISH)
     assert job is not None
     assert job.wait(60)
-    assert job.problem == expected
+    assert job.problem.format(**job.values) == expected
     assert jobs.load(WISH) is None
     assert list(tmp_path.iterdir()) == []
 
@@ -105,7 +110,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     job = ExportJobs(blocked).start(WISH)
     assert job is not None
     assert job.wait(60)
-    assert "file" in job.problem
+    assert "file" in job.problem.format(**job.values)
 
 
 def test_the_oldest_folders_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
