@@ -117,10 +117,15 @@ def _train_here(store: Store, config: TrainConfig, args: argparse.Namespace) -> 
             if interrupted:
                 store.stop(run_id)
 
+        def prepare(doing: str, part: float) -> None:
+            bar.show_preparing(doing, part)
+            if interrupted:
+                store.stop(run_id)
+
         for look in itertools.count():
             claimed = store.claim_own(devices, run_id)
             if claimed is not None:
-                return execute(store, claimed, listen)
+                return execute(store, claimed, listen, prepare)
             waiting = store.get(run_id)
             if waiting.state.ended or interrupted:
                 break
@@ -167,6 +172,13 @@ class _Bar:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
+    def show_preparing(self, doing: str, part: float) -> None:
+        """Say what is done before the first step."""
+        if self._enabled:
+            words = {"samples": "drawing samples", "compile": "compiling", "download": "fetching the data set"}
+            share = f" {part:.0%}" if part else ""
+            self._bar.set_postfix_str(f"{words.get(doing, doing)}{share}", refresh=True)
+
     def show(self, event: Event) -> None:
         """Move the bar, and print a line at the end of an epoch."""
         from cnn_demo.training.events import EpochEnd, Progress, Started
@@ -174,6 +186,7 @@ class _Bar:
         if not self._enabled:
             return
         if isinstance(event, Started):
+            self._bar.set_postfix_str("", refresh=False)
             self._bar.reset(total=event.total_steps)
             self._bar.update(event.step)
         elif isinstance(event, Progress):

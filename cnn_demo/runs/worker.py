@@ -60,13 +60,23 @@ def versions() -> dict[str, str]:
     }
 
 
-def execute(store: Store, run: Run, on_event: Callable[[Event], None] | None = None) -> Run:
+def _say_nothing(_doing: str, _part: float) -> None:
+    """For those who do not listen."""
+
+
+def execute(
+    store: Store,
+    run: Run,
+    on_event: Callable[[Event], None] | None = None,
+    on_preparing: Callable[[str, float], None] = _say_nothing,
+) -> Run:
     """Train a claimed run to its end, writing everything into the store. The caller holds the run's lock.
 
     Args:
         store: the run store.
         run: a run in state ``starting``.
         on_event: told every event as well (a progress bar).
+        on_preparing: told what is done before the first step, and the part that is done, 0 to 1.
 
     Returns:
         The run as it ended: finished, stopped or failed. No exception for what can go wrong with a run.
@@ -75,7 +85,7 @@ def execute(store: Store, run: Run, on_event: Callable[[Event], None] | None = N
 
     recorder = Recorder(store, run)
     try:
-        _train(store, recorder, on_event)
+        _train(store, recorder, on_event, on_preparing)
     except RunAbandoned:
         log.warning("run %s was declared dead or deleted: this worker ends", run.id)
     except Exception as error:
@@ -134,7 +144,12 @@ def _name_failure(store: Store, run: Run, error: Exception) -> tuple[str, dict[s
     return "error", {}
 
 
-def _train(store: Store, recorder: Recorder, on_event: Callable[[Event], None] | None) -> None:
+def _train(
+    store: Store,
+    recorder: Recorder,
+    on_event: Callable[[Event], None] | None,
+    on_preparing: Callable[[str, float], None],
+) -> None:
     from cnn_demo.runs import finetune
     from cnn_demo.runs.recorder import StoreControl
     from cnn_demo.runs.watching import prepare_watched
@@ -143,7 +158,8 @@ def _train(store: Store, recorder: Recorder, on_event: Callable[[Event], None] |
 
     run = recorder.run
     control = StoreControl(store, run.id)
-    data = _load_data(recorder, control)
+    sayings = _Sayings(recorder, control, on_preparing)
+    data = _load_data(recorder, sayings)
     if data is None:
         recorder.end(RunState.STOPPED)
         return
@@ -159,7 +175,7 @@ def _train(store: Store, recorder: Recorder, on_event: Callable[[Event], None] |
         extra_samples=drawings,
         lr_plan=plan,
         watched=prepare_watched(store.folder(run.id), data),
-        preparing=_Sayings(recorder, control).tell,
+        preparing=sayings.tell,
     )
     last_epoch: EpochEnd | None = None
     try:
@@ -175,11 +191,9 @@ def _train(store: Store, recorder: Recorder, on_event: Callable[[Event], None] |
         recorder.end(RunState.STOPPED)
 
 
-def _load_data(recorder: Recorder, control: Control) -> Dataset | None:
+def _load_data(recorder: Recorder, sayings: _Sayings) -> Dataset | None:
     """The data set of a run, fetched where it is not here; None when the run is asked to stop meanwhile."""
     from cnn_demo.datasets.load import load_dataset
-
-    sayings = _Sayings(recorder, control)
 
     def report(progress: DownloadProgress) -> None:
         sayings.say(doing="download", file=progress.file, done=progress.done_bytes, total=progress.total_bytes)
@@ -195,8 +209,8 @@ def _load_data(recorder: Recorder, control: Control) -> Dataset | None:
 class _Sayings:
     """What a run does before its first step, told to the store a few times a second; a wish to stop is heard."""
 
-    def __init__(self, recorder: Recorder, control: Control) -> None:
-        self.recorder, self.control = recorder, control
+    def __init__(self, recorder: Recorder, control: Control, listener: Callable[[str, float], None]) -> None:
+        self.recorder, self.control, self.listener = recorder, control, listener
         self._at, self._doing = 0.0, ""
 
     def tell(self, what: str, part: float) -> None:
@@ -213,6 +227,7 @@ class _Sayings:
         if doing == self._doing and now - self._at <= 0.25:
             return
         self._at, self._doing = now, doing
+        self.listener(doing, more["done"] / more["total"] if more.get("total") else 0.0)
         self.control.refresh()
         if self.control.stopping:
             raise _Stopped

@@ -8,15 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from cnn_demo.cli import main
+from cnn_demo.datasets.splits import Split
 from cnn_demo.prediction import load
 from cnn_demo.runs.records import RunState
 from cnn_demo.runs.store import Store
+from cnn_demo.training.handwriting import Handwriting
 from tests.unit.cli.reading import complains, last_json
 
 
@@ -34,6 +38,24 @@ def test_train_reports_what_it_did(trained: tuple[Path, dict[str, Any]]) -> None
     run = Store(home).get(result["run_id"])
     assert (run.state, run.name, run.test_accuracy) == (RunState.FINISHED, "short", result["accuracy"])
     assert {"torch", "python", "cnn_demo"} <= result["versions"].keys()
+
+
+def test_a_terminal_sees_how_far_the_samples_are_drawn(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw(self: Handwriting, train: Split, report: Callable[[float], None]) -> Split:
+        for part in (0.25, 0.5, 0.75):
+            report(part)
+            time.sleep(0.3)  # a saying is told a few times a second at most
+        return train.take(torch.arange(100))
+
+    monkeypatch.setattr(Handwriting, "extra_samples", draw)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    options = ["--epochs", "1", "--augment", "handwriting", "--model", "cnn-tiny", "--device", "cpu"]
+    assert main(["train", *options]) == 0
+    told = capsys.readouterr().err
+    assert [part for part in ("25%", "50%", "75%") if f"drawing samples {part}" in told] == ["25%", "50%", "75%"]
+    assert "drawing samples" not in told.rsplit("loss", 1)[-1]
 
 
 def test_saved_folder_holds_a_model(trained: tuple[Path, dict[str, Any]]) -> None:
