@@ -77,7 +77,7 @@ def add_dataset(spec: DatasetSpec, reader: str = "cnn_demo.datasets.load:read_id
 add_dataset(
     DatasetSpec(
         name="mnist-mini",
-        title=N_("MNIST-mini: 10,000 handwritten digits, no download"),
+        title=N_("MNIST-mini: 10,000 digits, no download"),
         classes=_DIGITS,
         channels=1,
         size=28,

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cnn_demo.lessons.contents import CHAPTERS, load_lesson
-from cnn_demo.lessons.controls import draw_random_values, read_values, write_values
+from cnn_demo.lessons.controls import Choice, draw_random_values, read_values, write_values
 from cnn_demo.lessons.lesson import Subject
 from cnn_demo.lessons.panels import Bars, Cell, Curves, Graph, Grid, Panel, Table, Text, Window
 from cnn_demo.lessons.words import Words, write_number
@@ -145,3 +145,25 @@ def test_on_a_phone_the_ways_to_elsewhere_follow_the_stage(visit: Visit) -> None
         assert box is not None
         tops.append(box["y"])
     assert tops == sorted(tops)
+
+
+def test_every_option_of_every_lesson_can_be_read_in_its_box(visit: Visit) -> None:
+    """The boxes are narrow at 1440 pixels; what a box cannot hold is cut off."""
+    texts = [
+        load_catalog(code).gettext(words)
+        for code in ("en", "zh_CN")
+        for name in NAMES
+        for control in load_lesson(name).controls
+        if isinstance(control, Choice)
+        for words in control.options.values()
+    ]
+    page = visit("/learn?lesson=transformer", viewport={"width": 1440, "height": 900})
+    box = page.locator(".stSelectbox input").first
+    measure = """(box, texts) => {
+      const style = getComputedStyle(box), pen = document.createElement("canvas").getContext("2d");
+      pen.font = style.font;
+      const room = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+      return texts.filter((text) => pen.measureText(text).width > room);
+    }"""
+    assert box.evaluate(measure, texts) == []
+    assert box.evaluate(measure, ["a text that is certainly too long for it"]) != []

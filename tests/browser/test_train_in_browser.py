@@ -302,6 +302,16 @@ def test_language_switch_keeps_the_form_and_the_link(visit: Visit, server: Serve
     expect(other.get_by_text("What is trained")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_choice_of_the_form_is_cut_off(visit: Visit, width: int) -> None:
+    page = visit("/train", viewport={"width": width, "height": 900})
+    page.get_by_text("Advanced").first.click()
+    boxes = page.locator(".stSelectbox input")
+    expect(boxes.nth(3)).to_be_attached()
+    cut = "all => all.filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.value)"
+    assert boxes.evaluate_all(cut) == []
+
+
 def test_phone_shows_everything_without_scrolling_sideways(visit: Visit) -> None:
     for path in ("/", "/train"):
         page = visit(path, viewport={"width": 390, "height": 844})

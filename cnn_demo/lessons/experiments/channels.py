@@ -24,7 +24,7 @@ CONTROLS = (
     Choice(
         name="source",
         label=N_("Look at"),
-        options={"photo": N_("a photo: red, green, blue"), "network": N_("a convolution of your network")},
+        options={"photo": N_("a photo: red, green, blue"), "network": N_("a layer of your network")},
         default="photo",
     ),
     Choice(
@@ -32,7 +32,7 @@ CONTROLS = (
         label=N_("Kernels"),
         options={
             "edges": N_("Edges in all colors"),
-            "gray": N_("Gray: a weighted sum (1 × 1)"),
+            "gray": N_("Gray: weighted (1 × 1)"),
             "red-green": N_("Red minus green"),
             "blue-yellow": N_("Blue minus yellow"),
         },

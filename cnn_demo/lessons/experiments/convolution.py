@@ -29,7 +29,7 @@ CONTROLS = (
             "sharpen": N_("Sharpen"),
             "laplacian": N_("Laplacian"),
             "learnt": N_("Learnt by your network"),
-            "unit": N_("The unit pinned on Feature maps"),
+            "unit": N_("The pinned unit"),
             "own": N_("My own numbers"),
         },
         default="sobel-x",
@@ -48,7 +48,7 @@ CONTROLS = (
     Choice(
         name="padding",
         label=N_("Padding"),
-        options={"valid": N_("none (valid)"), "same": N_("as much as keeps the size (same)"), "n": N_("n cells")},
+        options={"valid": N_("none (valid)"), "same": N_("same: keeps the size"), "n": N_("n cells")},
         default="valid",
         unless=_UNIT,
     ),

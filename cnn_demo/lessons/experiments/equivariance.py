@@ -65,7 +65,7 @@ CONTROLS = (
         options={
             "plain": N_("a convolution"),
             "stride": N_("a convolution of stride 2"),
-            "pool": N_("a convolution and 2 × 2 max pooling"),
+            "pool": N_("conv + 2 × 2 max pooling"),
         },
         default="plain",
     ),
@@ -165,7 +165,7 @@ def _tabulate(image: Tensor, kernel: Tensor) -> Table:
     for name, words in (
         ("plain", N_("a convolution")),
         ("stride", N_("a convolution of stride 2")),
-        ("pool", N_("a convolution and 2 × 2 max pooling")),
+        ("pool", N_("conv + 2 × 2 max pooling")),
     ):
         layer, factor = build_layer(name, kernel, True)
         found = []

@@ -23,8 +23,8 @@ CONTROLS = (
         label=N_("What you look at"),
         options={
             "backward": N_("Forward, back, one step"),
-            "softmax": N_("Softmax and cross-entropy"),
-            "surface": N_("Learning rate on a surface"),
+            "softmax": N_("Softmax, cross-entropy"),
+            "surface": N_("The rate on a surface"),
             "modes": N_("train(), eval(), no_grad()"),
         },
         default="backward",

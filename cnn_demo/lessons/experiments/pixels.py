@@ -28,7 +28,7 @@ COUNTED = 200  # test images, on which the faults are counted
 FAULTS = {
     "none": N_("as in training"),
     "unit": N_("Normalize forgotten"),
-    "bytes": N_("ToTensor forgotten, too: 0 to 255"),
+    "bytes": N_("no ToTensor: 0 to 255"),
     "twice": N_("Normalize twice"),
     "inverted": N_("dark on light"),
 }

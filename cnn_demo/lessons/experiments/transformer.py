@@ -31,9 +31,9 @@ CONTROLS = (
         name="view",
         label=N_("What you look at"),
         options={
-            "patches": N_("Patches are a convolution"),
-            "attention": N_("Attention and receptive field"),
-            "captions": N_("Images and captions (CLIP)"),
+            "patches": N_("Patches = convolution"),
+            "attention": N_("Attention and its reach"),
+            "captions": N_("Images, captions (CLIP)"),
         },
         default="patches",
     ),
