@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import faulthandler
 import logging
 import os
@@ -24,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from cnn_demo.runs import launcher, recovery
+from cnn_demo.runs.failures import name_failure
 from cnn_demo.runs.queue import QueuePoll
 from cnn_demo.runs.records import Run, RunState
 from cnn_demo.runs.store import Store
-from cnn_demo.settings.config import ConfigError
 from cnn_demo.settings.errors import HIDDEN
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def execute(
 def _fail(store: Store, recorder: Recorder, error: Exception) -> None:
     run = recorder.run
     detail = "".join(traceback.format_exception(error))
-    kind, hint = _name_failure(store, run, error)
+    kind, hint = name_failure(store, run, error)
     # What has words of its own needs no traceback on a terminal; a worker's log has it all the same.
     log.log(logging.ERROR if kind == "error" else logging.INFO, "%s", detail)
     sentence = (str(error) or type(error).__name__).splitlines()[0]
@@ -112,36 +111,6 @@ def _fail(store: Store, recorder: Recorder, error: Exception) -> None:
     except OSError:
         # Not even a row fits. The run's lock is released next, so the next look finds the run crashed.
         log.exception("the store cannot be written")
-
-
-def _name_failure(store: Store, run: Run, error: Exception) -> tuple[str, dict[str, Any]]:
-    """The kind of a failure, as a word for programs, and data for a way out."""
-    from cnn_demo.datasets.download import DatasetUnavailable
-    from cnn_demo.training.errors import OutOfMemory, ResumeError, TrainingDiverged
-    from cnn_demo.training.snapshot import CheckpointUnreadable
-
-    match error:
-        case DatasetUnavailable():
-            hint = {"tried": [str(a) for a in error.tried], "folder": str(error.folder), "files": list(error.files)}
-            return "disk_full" if error.reason == "disk_full" else "dataset_unavailable", hint
-        case OutOfMemory():
-            return "out_of_memory", {"batch_size": error.fits} if error.fits else {}
-        case TrainingDiverged():
-            return "diverged", {"lr": run.config.lr / 10}
-        case ConfigError():
-            return "config", error.to_dict()
-        case recovery.OnlyWeightsLeft():
-            left = error.checkpoint
-            return "checkpoint_unreadable", {recovery.FRESH_STATE: left.step, "epoch": left.epoch}
-        case CheckpointUnreadable():
-            return "checkpoint_unreadable", {}
-        case ResumeError():
-            return "checkpoint_misfit", {}
-        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return "disk_full", {}
-        case OSError() if not store.folder(run.id).is_dir():
-            return "folder_missing", {}
-    return "error", {}
 
 
 def _train(
