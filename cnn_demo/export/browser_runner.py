@@ -39,6 +39,7 @@ _PROGRAMS = (
 )
 _POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
 _PATIENCE = 600.0  # seconds for one call
+_START = 60.0  # seconds until a browser asks for the first time
 _MOST_BROWSERS = 4
 _PART = 32  # images that a browser gets at once
 
@@ -76,6 +77,8 @@ class BrowserRunner:
     Several browsers share the images of a call, since each computes on one core only.
 
     Attributes:
+        images, answers: what the browsers fetch, and what they send.
+        asked: once a browser has asked for images.
         seconds: what the last call took within the browsers, added up: what one alone would need, without the way there
             and back.
 
@@ -85,11 +88,12 @@ class BrowserRunner:
 
     def __init__(self, path: Path, program: str) -> None:
         self.seconds = 0.0
-        self._images: queue.Queue[Part | None] = queue.Queue()
-        self._answers: queue.Queue[tuple[int, bytes, float]] = queue.Queue()
+        self.images: queue.Queue[Part | None] = queue.Queue()
+        self.answers: queue.Queue[tuple[int, bytes, float]] = queue.Queue()
+        self.asked = threading.Event()
         page = _POLICY.sub("", path.read_text(encoding="utf-8")).replace("</body>", _ASK)
         secret = f"/{secrets.token_urlsafe(16)}/"  # nobody else on this machine may ask or answer
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(page, secret, self._images, self._answers))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(self, page, secret))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, name="browser runner", daemon=True).start()
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -116,16 +120,17 @@ class BrowserRunner:
         """
         pieces = np.array_split(images.astype("<f4"), -(-len(images) // _PART))
         for number, piece in enumerate(pieces):
-            self._images.put((number, piece))
+            self.images.put((number, piece))
         found: dict[int, NDArray[np.float32]] = {}
         self.seconds = 0.0
-        deadline = time.monotonic() + _PATIENCE
+        began = time.monotonic()
         while len(found) < len(pieces):
             try:
-                number, content, seconds = self._answers.get(timeout=0.5)
+                number, content, seconds = self.answers.get(timeout=0.5)
             except queue.Empty:
                 ended = any(process.poll() is not None for process in self._processes)
-                if ended or time.monotonic() > deadline:
+                patience = _PATIENCE if self.asked.is_set() else _START
+                if ended or time.monotonic() - began > patience:
                     raise ExportFailed(N_("The browser ended, or gave no answer.")) from None
                 continue
             found[number] = np.frombuffer(content, dtype="<f4").reshape(len(pieces[number]), -1)
@@ -135,7 +140,7 @@ class BrowserRunner:
     def close(self) -> None:
         """End the browsers."""
         for process in self._processes:
-            self._images.put(None)
+            self.images.put(None)
             process.terminate()
         for process in self._processes:
             _end(process)
@@ -151,12 +156,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-def _make_handler(
-    page: str,
-    secret: str,
-    images: queue.Queue[Part | None],
-    answers: queue.Queue[tuple[int, bytes, float]],
-) -> type[BaseHTTPRequestHandler]:
+def _make_handler(runner: BrowserRunner, page: str, secret: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == secret:
@@ -167,7 +167,8 @@ def _make_handler(
         def do_POST(self) -> None:
             address = urlsplit(self.path)
             if address.path == f"{secret}next":
-                part = images.get()
+                runner.asked.set()
+                part = runner.images.get()
                 if part is None:
                     self._send(204, b"", {})
                 else:
@@ -177,7 +178,7 @@ def _make_handler(
             elif address.path == f"{secret}answer":
                 content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 said = parse_qs(address.query)
-                answers.put((int(said["part"][0]), content, float(said["seconds"][0])))
+                runner.answers.put((int(said["part"][0]), content, float(said["seconds"][0])))
                 self._send(204, b"", {})
             else:
                 self._send(404, b"", {})

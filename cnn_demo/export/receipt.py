@@ -25,6 +25,7 @@ from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.splits import Split
 from cnn_demo.export.asking import wilson_interval
 from cnn_demo.export.browser_runner import VARIABLE, find_browser
+from cnn_demo.export.formats import ExportFailed
 from cnn_demo.export.runners import NO_BROWSER, Runner, close_runner, open_runner, time_call
 from cnn_demo.locales import N_
 from cnn_demo.prediction.load import LoadedModel
@@ -202,16 +203,18 @@ def make_receipt(
     rows: list[Row] = []
     wanted: NDArray[np.float32] | None = None
     for number, (format, path) in enumerate(paths.items()):
-        runner = open_runner(format, path, loaded, threads)
+
+        def tell(part: float, number: int = number) -> None:
+            progress((number + part) / len(paths))
+
         try:
-            logits = _ask(runner, loaded, test, lambda part, number=number: progress((number + part) / len(paths)))  # type: ignore[misc]
-            wanted = logits if wanted is None else wanted
-            row = _compare(format, path, loaded, test, logits, wanted)
-            drawn = None if drawing is None else _soften(runner(drawing.numpy()))
-            timed = tuple(_time(runner, loaded, test, batch, n) for batch, n in zip((1, _BATCH), calls, strict=True))
-        finally:
-            close_runner(runner)
-        row = dataclasses.replace(row, drawing=drawn, latencies=timed)
+            row, logits = _ask_format(format, path, loaded, test, wanted, threads, drawing, calls, tell)
+        except ExportFailed as error:
+            if format != "html":
+                raise
+            notes.append((error.message, error.values))  # a browser that does not start says nothing of the file
+            continue
+        wanted = logits if wanted is None else wanted
         if path is not None:
             row = dataclasses.replace(row, misses=_find_misses(row, rows[0], limits.get(format, EXACT)))
         rows.append(row)
@@ -225,6 +228,29 @@ def make_receipt(
     made = datetime.now(timezone.utc).isoformat(timespec="seconds")
     versions = {"cnn_demo": __version__, "python": platform.python_version(), **packages}
     return Receipt(loaded.key, dataset or loaded.spec.name, made, machine, versions, tuple(rows), tuple(notes))
+
+
+def _ask_format(
+    format: str,
+    path: Path | None,
+    loaded: LoadedModel,
+    test: Split,
+    wanted: NDArray[np.float32] | None,
+    threads: int,
+    drawing: torch.Tensor | None,
+    calls: tuple[int, int],
+    tell: Callable[[float], None],
+) -> tuple[Row, NDArray[np.float32]]:
+    """The row of a format, and its logits on the test split; ``wanted`` are PyTorch's, None where these are they."""
+    runner = open_runner(format, path, loaded, threads)
+    try:
+        logits = _ask(runner, loaded, test, tell)
+        row = _compare(format, path, loaded, test, logits, logits if wanted is None else wanted)
+        drawn = None if drawing is None else _soften(runner(drawing.numpy()))
+        timed = tuple(_time(runner, loaded, test, batch, n) for batch, n in zip((1, _BATCH), calls, strict=True))
+    finally:
+        close_runner(runner)
+    return dataclasses.replace(row, drawing=drawn, latencies=timed), logits
 
 
 def _ask(runner: Runner, loaded: LoadedModel, test: Split, progress: Callable[[float], None]) -> NDArray[np.float32]:

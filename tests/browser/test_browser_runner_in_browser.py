@@ -14,7 +14,7 @@ import torch
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.export import browser_runner
 from cnn_demo.export.browser_runner import BrowserRunner, find_browser
-from cnn_demo.export.formats import ExportFailed
+from cnn_demo.export.formats import FORMATS, ExportFailed
 from cnn_demo.export.html_file import write_html
 from cnn_demo.export.receipt import make_receipt
 from cnn_demo.prediction.load import LoadedModel, load_model
@@ -70,6 +70,22 @@ def test_the_receipt_has_its_row(loaded: LoadedModel, file: Path) -> None:
     assert row.holds
     assert (row.nbytes, found.notes) == (file.stat().st_size, ())
     assert [latency.n for latency in row.latencies] == [5, 1]
+
+
+def test_a_browser_that_does_not_start_costs_the_other_formats_nothing(
+    loaded: LoadedModel, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = load_dataset("mnist-mini").test.take(torch.arange(50))
+    weights = FORMATS.get("weights").load()(loaded, tmp_path, {}, lambda _part: None).path
+    monkeypatch.setattr(browser_runner, "_START", 1.0)
+    for name, script in (("ends", "#!/bin/sh\nexit 1\n"), ("sleeps", "#!/bin/sh\nexec sleep 60\n")):
+        program = tmp_path / name
+        program.write_text(script)
+        program.chmod(0o755)
+        monkeypatch.setenv(browser_runner.VARIABLE, str(program))
+        found = make_receipt(loaded, {"html": file, "weights": weights}, test, calls=(1, 1))
+        assert [row.format for row in found.rows] == ["pytorch", "weights"]
+        assert [message for message, _values in found.notes] == ["The browser ended, or gave no answer."]
 
 
 def test_a_file_with_other_arithmetic_does_not_hold(loaded: LoadedModel, file: Path) -> None:
