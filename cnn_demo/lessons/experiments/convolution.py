@@ -136,7 +136,7 @@ def show_scene(subject: Subject, values: Values) -> Scene:
     )
     rows: list[list[Panel]] = [
         [
-            _draw_input(image, padded, (before, after), ink, lost_words, paint=setup.channels is None),
+            _draw_input(image, padded, (before, after), ink, lost_words, paint=values["kernel"] != "unit"),
             _draw_kernel(kernel),
             Grid(
                 name="output",

@@ -13,7 +13,7 @@ from cnn_demo.datasets.load import load_dataset
 from cnn_demo.lessons.contents import load_lesson
 from cnn_demo.lessons.controls import read_values
 from cnn_demo.lessons.lesson import Subject
-from cnn_demo.lessons.panels import Bars, Window
+from cnn_demo.lessons.panels import Bars, Grid, Window
 from cnn_demo.lessons.pinned_unit import find_pinned_unit
 from cnn_demo.prediction.load import load_model
 from cnn_demo.runs.store import Store
@@ -49,9 +49,10 @@ def test_its_part_and_its_value(subject: Subject, layer: str, channel: int, row:
         ]
         assert abs(unit.part) == pytest.approx(max(abs(part.item()) for part in every), abs=1e-5)
     values, _wrong = read_values(load_lesson("convolution").controls, {"kernel": "unit"})
-    window = next(
-        panel for panel in load_lesson("convolution").show(pinned, values).panels if isinstance(panel, Window)
-    )
+    panels = load_lesson("convolution").show(pinned, values).panels
+    [grid] = [panel for panel in panels if isinstance(panel, Grid) and panel.name == "input"]
+    assert grid.edit == ""  # what one painted would not be what the unit read
+    window = next(panel for panel in panels if isinstance(panel, Window))
     assert window.running[window.at][-1] == pytest.approx(unit.part, abs=1e-5)
 
 
