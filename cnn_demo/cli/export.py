@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_demo.cli.networks import REFERENCE, add_step_option, load_network
 from cnn_demo.cli.output import CommandFailed, add_json_option, complain, give, say
-from cnn_demo.export.formats import FORMATS, Exported, ExportFailed, list_missing, write_install_command
+from cnn_demo.export.formats import FORMATS, THRESHOLDS, Exported, ExportFailed, list_missing, write_install_command
 from cnn_demo.export.whole_file import write_whole
 from cnn_demo.locales import N_
 from cnn_demo.settings.errors import fill
@@ -44,6 +44,9 @@ def add_parser(subparsers: Any) -> None:
     for entry in FORMATS:
         for option in entry.options:
             add_flag(parser, option, {entry.name: option.default})
+    must_hold = parser.add_argument_group("what must hold in the receipt")
+    for threshold in THRESHOLDS:
+        add_flag(must_hold, threshold, {})
     add_json_option(parser)
 
 
@@ -118,7 +121,10 @@ def _write_receipt(loaded: LoadedModel, files: dict[str, Path], args: argparse.N
         name = "mnist-mini"  # it ships, and is of the same kind
         print(f"{error}; the receipt is for the test images of {name}", file=sys.stderr)
         test = load_dataset(name).test
-    receipt = make_receipt(loaded, files, test, dataset=name, progress=lambda part: _show_progress("receipt", part))
+    asked = {threshold.name: getattr(args, threshold.name, threshold.default) for threshold in THRESHOLDS}
+    receipt = make_receipt(
+        loaded, files, test, dataset=name, thresholds=asked, progress=lambda part: _show_progress("receipt", part)
+    )
     path = args.out / f"{loaded.file_name}.receipt.json"
     write_whole(path, receipt.to_json().encode())
     say(f"{path}:", args)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_demo.locales import N_
-from cnn_demo.settings.description import Choice, Flag, Setting, Text, Whole
+from cnn_demo.settings.description import Choice, Flag, Real, Setting, Text, Whole
 from cnn_demo.settings.registry import Registry
 
 Progress = Callable[[float], None]
@@ -117,6 +117,32 @@ ENGINE = Setting(
     Choice((("fp32", N_("fp32")), ("fp16", N_("fp16")), ("int8", N_("int8")))),
     N_("Precision of the engine"),
     help=N_("The numbers that the engine computes with; images and logits stay in fp32."),
+)
+# What a format must hold in the receipt to be offered without a mark.
+THRESHOLDS = (
+    Setting(
+        "least_agreement",
+        100.0,
+        Real(0, 100, step=0.1),
+        N_("Least agreement, in %"),
+        help=N_("In full precision: the share of the test images that must get the class that PyTorch gives."),
+        metavar="PERCENT",
+    ),
+    Setting(
+        "most_difference",
+        1e-4,
+        Real(0, 1000, step=1e-5, format="%.6g"),
+        N_("Largest difference of a logit"),
+        help=N_("In full precision: how far a logit may be from PyTorch's."),
+    ),
+    Setting(
+        "most_lost",
+        0.2,
+        Real(0, 100, step=0.05),
+        N_("Points that may be lost"),
+        help=N_("With 8 bits and in an engine: how many percentage points of accuracy may be lost."),
+        metavar="POINTS",
+    ),
 )
 _ONNX = ("onnx", "onnxscript", "onnxruntime")
 

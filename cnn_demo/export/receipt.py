@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,7 @@ from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.splits import Split
 from cnn_demo.export.asking import wilson_interval
 from cnn_demo.export.browser_runner import VARIABLE, find_browser
-from cnn_demo.export.formats import ExportFailed
+from cnn_demo.export.formats import FORMATS, THRESHOLDS, ExportFailed
 from cnn_demo.export.runners import NO_BROWSER, Runner, close_runner, open_runner, time_call
 from cnn_demo.locales import N_
 from cnn_demo.prediction.load import LoadedModel
@@ -52,9 +52,15 @@ class Limits:
     points_lost: float = float("inf")
 
 
-# Full precision must agree in everything; 8 bits may lose a fifth of a point.
-EXACT = Limits(agreement=1.0, difference=1e-4)
+# What loses precision on purpose is judged by what it loses; all others must agree with PyTorch.
 LIMITS: dict[str, Limits] = {"int8": Limits(points_lost=0.2), "tensorrt": Limits(points_lost=0.2)}
+
+
+def choose_limits(thresholds: Mapping[str, float]) -> dict[str, Limits]:
+    """The limits of every format that runs, by its name, for values of :data:`cnn_demo.export.formats.THRESHOLDS`."""
+    exact = Limits(thresholds["least_agreement"] / 100, thresholds["most_difference"])
+    lossy = {name: dataclasses.replace(limits, points_lost=thresholds["most_lost"]) for name, limits in LIMITS.items()}
+    return {entry.name: lossy.get(entry.name, exact) for entry in FORMATS if entry.facts.get("runs")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,7 @@ class Receipt:
         versions: of what has a say in the numbers.
         rows: PyTorch and every format that could be asked.
         notes: what could not be asked and why, as pairs of an English message and what fills it.
+        thresholds: what the rows had to hold, by the names of :data:`cnn_demo.export.formats.THRESHOLDS`.
     """
 
     network: str
@@ -134,6 +141,7 @@ class Receipt:
     versions: dict[str, str]
     rows: tuple[Row, ...]
     notes: tuple[tuple[str, dict[str, str]], ...] = ()
+    thresholds: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """As it is stored, with the version of the format."""
@@ -172,7 +180,7 @@ def make_receipt(
     *,
     dataset: str = "",
     drawing: torch.Tensor | None = None,
-    limits: Mapping[str, Limits] = LIMITS,
+    thresholds: Mapping[str, float] | None = None,
     calls: tuple[int, int] = (100, 10),
     progress: Callable[[float], None] = lambda _share: None,
 ) -> Receipt:
@@ -184,7 +192,8 @@ def make_receipt(
         test: the test split of its data set, bytes ``(N, C, H, W)``.
         dataset: whose split that is, where it is not the network's own.
         drawing: the visitor's, as the network takes it: ``(1, C, H, W)``, normalized.
-        limits: by format; :data:`EXACT` for the others.
+        thresholds: what must hold, by the names of :data:`cnn_demo.export.formats.THRESHOLDS`; their defaults where it
+            is None or does not name one.
         calls: how often a batch of 1 and a batch of 256 are timed, at most.
         progress: is told the part that is done.
 
@@ -195,6 +204,8 @@ def make_receipt(
     if len(test) == 0:
         raise ValueError("make_receipt: the test split is empty")
     threads = torch.get_num_threads()
+    asked = {setting.name: float((thresholds or {}).get(setting.name, setting.default)) for setting in THRESHOLDS}
+    limits = choose_limits(asked)
     paths: dict[str, Path | None] = {PYTORCH: None, **files}
     notes: list[tuple[str, dict[str, str]]] = []
     if "html" in paths and find_browser() is None:
@@ -216,7 +227,7 @@ def make_receipt(
             continue
         wanted = logits if wanted is None else wanted
         if path is not None:
-            row = dataclasses.replace(row, misses=_find_misses(row, rows[0], limits.get(format, EXACT)))
+            row = dataclasses.replace(row, misses=_find_misses(row, rows[0], limits[format]))
         rows.append(row)
     progress(1.0)
     machine = {
@@ -227,7 +238,7 @@ def make_receipt(
     packages = {name: version(name) for name in ("torch", "onnx", "onnxruntime")}
     made = datetime.now(timezone.utc).isoformat(timespec="seconds")
     versions = {"cnn_demo": __version__, "python": platform.python_version(), **packages}
-    return Receipt(loaded.key, dataset or loaded.spec.name, made, machine, versions, tuple(rows), tuple(notes))
+    return Receipt(loaded.key, dataset or loaded.spec.name, made, machine, versions, tuple(rows), tuple(notes), asked)
 
 
 def _ask_format(

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnn_demo.export import quantized_values
 from cnn_demo.runs.home import runs_home
-from cnn_demo.ui.export.export_process import RESULT, Wish, write_options
+from cnn_demo.ui.export.export_process import RESULT, ExportJobs, Wish, write_options
 from tests.pages.reading import words
 
 PAGE = "pages/export/take_away.py"
@@ -29,7 +29,9 @@ def row(format: str, **values: Any) -> dict[str, Any]:
     return base | values
 
 
-def put_result(wish: Wish, rows: list[dict[str, Any]], **facts: dict[str, Any]) -> None:
+def put_result(
+    wish: Wish, rows: list[dict[str, Any]], thresholds: dict[str, float] | None = None, **facts: dict[str, Any]
+) -> None:
     """What an export of that wish would have left."""
     folder = runs_home() / "exports" / wish.key
     folder.mkdir(parents=True)
@@ -40,7 +42,7 @@ def put_result(wish: Wish, rows: list[dict[str, Any]], **facts: dict[str, Any]) 
     receipt = {
         "format": 1, "network": "shipped", "dataset": "mnist-mini", "made": "2026-11-27T10:00:00+00:00",
         "machine": {"processor": "P", "system": "S", "threads": "2"}, "versions": {"torch": "2", "onnxruntime": "1"},
-        "rows": [row("pytorch"), *rows],
+        "rows": [row("pytorch"), *rows], "thresholds": thresholds or {},
     }  # fmt: skip
     (folder / RESULT).write_text(json.dumps({"network": "shipped", "files": files, "receipt": receipt}))
 
@@ -71,6 +73,21 @@ def test_a_receipt_and_a_format_that_does_not_hold(open_page: Open) -> None:
     assert labels == ["ONNX · x.onnx · 1 KiB: does not hold, at your own risk"]
     assert any("10 of 2,000 test images" in expander.label for expander in app.expander)
     assert "2,000 test images of MNIST-mini" in words(app)
+
+
+def test_what_must_hold_is_chosen_on_the_page(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    wishes: list[Wish] = []
+    monkeypatch.setattr(ExportJobs, "start", lambda self, wish: wishes.append(wish))
+    app = open_page(PAGE, formats="onnx")
+    app.button(key="export:make").click().run()
+    app.number_input(key="export:receipt:most_difference").set_value(0.5).run()
+    app.number_input(key="export:receipt:most_lost").set_value(1.0).run()
+    app.button(key="export:make").click().run()
+    assert [wish.options for wish in wishes] == [(), (("--most-difference", "0.5"), ("--most-lost", "1.0"))]
+    put_result(
+        wishes[0], [row("onnx")], thresholds={"least_agreement": 100.0, "most_difference": 1e-4, "most_lost": 0.2}
+    )
+    assert "Must hold: 100% of the classes and every logit within 0.0001" in words(open_page(PAGE, formats="onnx"))
 
 
 def test_what_is_missing_or_broken_is_said(

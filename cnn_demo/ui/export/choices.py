@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from cnn_demo.export.formats import FORMATS, list_missing, write_install_command
+from cnn_demo.export.formats import FORMATS, THRESHOLDS, list_missing, write_install_command
 from cnn_demo.locales import N_
-from cnn_demo.settings.description import Choice, Flag, Whole
+from cnn_demo.settings.description import Choice, Flag, Real, Setting, Whole
 from cnn_demo.ui.export.export_process import Wish, write_options
 from cnn_demo.ui.shared import i18n, picker, state
 from cnn_demo.ui.shared.i18n import _
@@ -38,7 +39,14 @@ def choose_wish() -> Wish | None:
     for name, title in _CHOSEN.items():
         if name in formats:
             with st.expander(_(title), icon=":material/tune:"):
-                options |= _choose_options(name)
+                options |= _choose_options(name, FORMATS.get(name).options)
+    receipt = not photo and any(FORMATS.get(name).facts.get("runs") for name in formats)
+    if receipt:
+        with st.expander(_("What must hold in the receipt"), icon=":material/rule:"):
+            asked = _choose_options("receipt", THRESHOLDS)
+        options |= {
+            setting.name: asked[setting.name] for setting in THRESHOLDS if asked[setting.name] != setting.default
+        }
     if not formats:
         st.info(_("Choose at least one format."), icon=":material/checklist:")
         return None
@@ -46,7 +54,7 @@ def choose_wish() -> Wish | None:
         str(network.exact),
         tuple(formats),
         write_options(options),
-        receipt=not photo and any(FORMATS.get(name).facts.get("runs") for name in formats),
+        receipt=receipt,
     )
 
 
@@ -81,10 +89,9 @@ def _say_missing() -> None:
             st.caption(words.format(format=_(entry.title), packages=", ".join(missing), command=f"`{command}`"))
 
 
-def _choose_options(name: str) -> dict[str, Any]:
+def _choose_options(name: str, options: Sequence[Setting]) -> dict[str, Any]:
     """A widget for each option of a format, side by side; text that is empty is left out."""
     values: dict[str, Any] = {}
-    options = FORMATS.get(name).options
     places = st.columns(4)
     for number, option in enumerate(options):
         with places[number % len(places)]:
@@ -100,6 +107,12 @@ def _choose_options(name: str) -> dict[str, Any]:
                 st.session_state.setdefault(key, option.default)
                 values[option.name] = st.number_input(
                     label, low, high, step=option.kind.step or 1, key=key, help=help_words
+                )
+            elif isinstance(option.kind, Real):
+                least, most = float(option.kind.low), float(option.kind.high)
+                st.session_state.setdefault(key, float(option.default))
+                values[option.name] = st.number_input(
+                    label, least, most, step=option.kind.step, format=option.kind.format, key=key, help=help_words
                 )
             elif isinstance(option.kind, Flag):
                 values[option.name] = st.toggle(label, option.default, key=key, help=help_words)

@@ -96,6 +96,19 @@ def _show_table(receipt: Receipt) -> None:
         )
     )
 
+    if asked := receipt.thresholds:
+        words = _(
+            "Must hold: {agreement} of the classes and every logit within {difference}; with 8 bits and in an engine "
+            "at most {lost} points lost."
+        )
+        st.caption(
+            words.format(
+                agreement=f"{asked['least_agreement']:g}%",
+                difference=f"{asked['most_difference']:g}",
+                lost=f"{asked['most_lost']:g}",
+            )
+        )
+
 
 def _tabulate(row: Row) -> dict[str, Any]:
     low, high = row.interval

@@ -98,3 +98,13 @@ def test_calibrations_are_compared_in_words(
     lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     assert [line[0].rstrip(",") for line in lines] == ["fp32", "minmax", "entropy", "percentile"]
     assert all("2,048 other training images" in " ".join(line) for line in lines)
+
+
+def test_what_must_hold_is_a_flag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--format", "onnx", "--out", str(tmp_path), "--receipt", "--most-difference"]
+    assert main(["export", "untrained:cnn-tiny", *flags, "0"]) == 1
+    assert "expected at most 0." in capsys.readouterr().out
+    assert main(["export", "untrained:cnn-tiny", *flags, "0.5"]) == 0
+    with pytest.raises(SystemExit):
+        main(["export", "untrained:cnn-tiny", *flags, "nan"])
+    assert "a number from 0 to 1000" in capsys.readouterr().err

@@ -14,9 +14,9 @@ from cnn_demo.datasets.device_dataset import normalize
 from cnn_demo.datasets.load import load_dataset
 from cnn_demo.datasets.splits import Split
 from cnn_demo.export import receipt as receipts
-from cnn_demo.export.formats import ExportFailed
+from cnn_demo.export.formats import THRESHOLDS, ExportFailed
 from cnn_demo.export.onnx_file import export_onnx
-from cnn_demo.export.receipt import Receipt, make_receipt
+from cnn_demo.export.receipt import Receipt, choose_limits, make_receipt
 from cnn_demo.prediction.load import LoadedModel, load_model
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.reference import ModelRef
@@ -85,7 +85,26 @@ def test_what_does_not_hold_is_marked(
 def test_a_logit_that_is_no_number_does_not_hold() -> None:
     row = receipts.Row("onnx", "a", 1, "", 9, 10, (0.5, 1.0), 1.0, float("nan"), 0.0, (), None, ())
     reference = dataclasses.replace(row, format="pytorch", largest=0.0)
-    assert receipts._find_misses(row, reference, receipts.EXACT)
+    usual = {setting.name: setting.default for setting in THRESHOLDS}
+    assert receipts._find_misses(row, reference, choose_limits(usual)["onnx"])
+
+
+def test_what_must_hold_can_be_chosen(loaded: LoadedModel, test_split: Split, tmp_path: Path) -> None:
+    path = tmp_path / "a.onnx"
+    export_onnx(loaded, path)
+    found = make_receipt(loaded, {"onnx": path}, test_split, thresholds={"most_difference": 0.0}, calls=CALLS)
+    assert 0 < found.rows[1].largest < 1e-4
+    assert [values["most"] for _message, values in found.rows[1].misses] == ["0"]
+    assert found.thresholds == {"least_agreement": 100.0, "most_difference": 0.0, "most_lost": 0.2}
+    assert Receipt.from_json(found.to_json()) == found
+    limits = choose_limits({"least_agreement": 99.0, "most_difference": 0.5, "most_lost": 1.5})
+    row = receipts.Row("int8", "a", 1, "", 9850, 10_000, (0.5, 1.0), 0.99, 0.5, 0.0, (), None, ())
+    reference = dataclasses.replace(row, format="pytorch", correct=10_000)
+    for name in ("onnx", "html", "int8", "tensorrt"):
+        assert receipts._find_misses(row, dataclasses.replace(row, format="pytorch"), limits[name]) == ()
+    assert receipts._find_misses(dataclasses.replace(row, correct=9849), reference, limits["int8"])
+    assert receipts._find_misses(dataclasses.replace(row, agreement=0.989), row, limits["onnx"])
+    assert receipts._find_misses(dataclasses.replace(row, largest=0.51), row, limits["html"])
 
 
 def test_a_loss_at_the_limit_holds() -> None:
