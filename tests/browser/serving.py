@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+from playwright.sync_api import FloatRect, Locator
 
 from cnn_demo.runs.store import Store
 
@@ -73,3 +74,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def settled_box(target: Locator) -> FloatRect:
+    """Where an element stands, once it stands still: what unfolds or is drawn anew above it moves it for a while."""
+    last = None
+    while (now := target.bounding_box()) is None or now != last:
+        last = now
+        target.page.wait_for_timeout(150)
+    return now

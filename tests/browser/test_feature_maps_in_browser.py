@@ -16,7 +16,7 @@ from cnn_demo.datasets.load import load_dataset
 from cnn_demo.inspect.architecture import layers
 from cnn_demo.inspect.capture import capture
 from cnn_demo.models.registry import create_model
-from tests.browser.serving import until
+from tests.browser.serving import settled_box, until
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -143,7 +143,7 @@ def test_a_click_is_answered_at_once_and_the_maps_stay_where_they_are(visit: Vis
     page = visit(ADDRESS + "cnn&unit=conv1,0,3,3", viewport={"width": 1440, "height": 900})
     expect(page.locator(".sums:not([aria-busy]) .title")).to_contain_text("conv1, channel 0, unit (3, 3)")
     expect(page.get_by_text("Which classes it fires for")).to_be_visible()
-    page.locator(".sums").scroll_into_view_if_needed()
+    page.locator('.layer[data-layer="conv2"] .stage').scroll_into_view_if_needed()
     top = "() => document.querySelector('.stMain').scrollTop"
     before, sizes = page.evaluate(top), received(page)
     for layer in ("conv2", "relu2", "pool1"):
@@ -337,9 +337,8 @@ def test_the_maps_follow_while_the_image_is_moved(visit: Visit) -> None:
     expect(picture).to_be_visible()
     page.get_by_text("Move the image and watch the maps follow").click()
     angle = page.locator("input[data-name=angle]")
-    angle.hover()  # its place, once the box around it has unfolded
-    box = angle.bounding_box()
-    assert box is not None
+    angle.scroll_into_view_if_needed()
+    box = settled_box(angle)  # once the box around it has unfolded
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] / 2, y)
     page.mouse.down()
