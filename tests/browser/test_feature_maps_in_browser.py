@@ -143,7 +143,9 @@ def test_a_click_is_answered_at_once_and_the_maps_stay_where_they_are(visit: Vis
     page = visit(ADDRESS + "cnn&unit=conv1,0,3,3", viewport={"width": 1440, "height": 900})
     expect(page.locator(".sums:not([aria-busy]) .title")).to_contain_text("conv1, channel 0, unit (3, 3)")
     expect(page.get_by_text("Which classes it fires for")).to_be_visible()
-    page.locator('.layer[data-layer="conv2"] .stage').scroll_into_view_if_needed()
+    stage = page.locator('.layer[data-layer="conv2"] .stage')
+    stage.scroll_into_view_if_needed()
+    settled_box(stage)
     top = "() => document.querySelector('.stMain').scrollTop"
     before, sizes = page.evaluate(top), received(page)
     for layer in ("conv2", "relu2", "pool1"):

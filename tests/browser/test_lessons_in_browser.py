@@ -17,7 +17,7 @@ from cnn_demo.lessons.words import Words, write_number
 from cnn_demo.locales import load_catalog
 from cnn_demo.prediction.load import load_model
 from cnn_demo.settings.reference import SHIPPED_REF
-from tests.browser.serving import Server
+from tests.browser.serving import Server, until
 from tests.browser.test_learn_in_browser import image_of
 
 Visit = Callable[..., Page]
@@ -139,12 +139,13 @@ def test_every_input_channel_of_a_pinned_unit_can_be_looked_at(visit: Visit) -> 
 
 def test_on_a_phone_the_ways_to_elsewhere_follow_the_stage(visit: Visit) -> None:
     page = visit("/learn?lesson=convolution", viewport={"width": 390, "height": 844})
-    tops = []
-    for name in (".st-key-lesson-controls", ".lesson-stage", ".st-key-lesson-ways"):
-        box = page.locator(name).first.bounding_box()
-        assert box is not None
-        tops.append(box["y"])
-    assert tops == sorted(tops)
+    names = (".st-key-lesson-controls", ".lesson-stage", ".st-key-lesson-ways")
+
+    def is_in_order() -> bool:
+        tops = [box["y"] for name in names if (box := page.locator(name).first.bounding_box())]
+        return len(tops) == len(names) and tops == sorted(tops)
+
+    until(is_in_order)  # the stage is drawn before the page around it is whole
 
 
 def test_every_option_of_every_lesson_can_be_read_in_its_box(visit: Visit) -> None:
