@@ -100,9 +100,9 @@ def test_on_a_telephone_nothing_sticks_out(name: str, visit: Visit) -> None:
 def test_a_training_is_watched_and_stopped(visit: Visit) -> None:
     page = visit("/learn?lesson=residual", viewport={"width": 1440, "height": 1300})
     page.get_by_role("button", name="Train with and without").click()
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop", exact=True)).to_be_visible()
     expect(page.locator('.panel[data-panel="losses"]')).to_be_visible()
-    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_role("button", name="Once more")).to_be_visible()
     title = page.locator('.panel[data-panel="losses"] h4')
     expect(title).to_contain_text("of 500 test images of mnist-mini")

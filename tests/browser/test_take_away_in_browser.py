@@ -12,7 +12,7 @@ Visit = Callable[..., Page]
 def test_a_network_is_exported_checked_and_downloaded(visit: Visit) -> None:
     page = visit("/take_away?net=untrained:lenet5&formats=weights,onnx", viewport={"width": 390, "height": 844})
     page.get_by_role("button", name="Make the files and check them").click()
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop", exact=True)).to_be_visible()
     page.reload()  # it goes on
     expect(page.get_by_text("The receipt", exact=True)).to_be_visible(timeout=180_000)
     wide = page.evaluate(
