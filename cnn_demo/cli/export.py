@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
             return complain(f"{entry.name} needs {', '.join(missing)}: {write_install_command(entry.name)}")
     from cnn_demo.datasets.download import DatasetUnavailable
 
+    before = signal.signal(signal.SIGTERM, _end_in_order)
     try:
         loaded = load_network(args.network, step=args.step)
         args.out.mkdir(parents=True, exist_ok=True)
@@ -70,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
         return complain(error)
     except (ExportFailed, OSError) as error:
         return _complain_of(error, args)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if args.json:
         files = {name: {"path": str(e.path), "bytes": e.path.stat().st_size, **e.facts} for name, e in made.items()}
         found = json.loads(receipt.to_json()) if receipt else None
@@ -89,6 +93,11 @@ def _export(entry: Entry, loaded: LoadedModel, args: argparse.Namespace) -> Expo
             args,
         )
     return made
+
+
+def _end_in_order(number: int, _frame: object) -> None:
+    """Whoever ends this command (the page's Stop) ends with it the browsers that it has started."""
+    sys.exit(128 + number)
 
 
 def _complain_of(error: ExportFailed | OSError, args: argparse.Namespace) -> int:

@@ -59,15 +59,11 @@ def versions() -> dict[str, str]:
     }
 
 
-def _say_nothing(_doing: str, _part: float) -> None:
-    """For those who do not listen."""
-
-
 def execute(
     store: Store,
     run: Run,
     on_event: Callable[[Event], None] | None = None,
-    on_preparing: Callable[[str, float], None] = _say_nothing,
+    on_preparing: Callable[[str, float], None] | None = None,
 ) -> Run:
     """Train a claimed run to its end, writing everything into the store. The caller holds the run's lock.
 
@@ -117,7 +113,7 @@ def _train(
     store: Store,
     recorder: Recorder,
     on_event: Callable[[Event], None] | None,
-    on_preparing: Callable[[str, float], None],
+    on_preparing: Callable[[str, float], None] | None,
 ) -> None:
     from cnn_demo.runs import finetune
     from cnn_demo.runs.recorder import StoreControl
@@ -178,7 +174,7 @@ def _load_data(recorder: Recorder, sayings: _Sayings) -> Dataset | None:
 class _Sayings:
     """What a run does before its first step, told to the store a few times a second; a wish to stop is heard."""
 
-    def __init__(self, recorder: Recorder, control: Control, listener: Callable[[str, float], None]) -> None:
+    def __init__(self, recorder: Recorder, control: Control, listener: Callable[[str, float], None] | None) -> None:
         self.recorder, self.control, self.listener = recorder, control, listener
         self._at, self._doing = 0.0, ""
 
@@ -196,7 +192,8 @@ class _Sayings:
         if doing == self._doing and now - self._at <= 0.25:
             return
         self._at, self._doing = now, doing
-        self.listener(doing, more["done"] / more["total"] if more.get("total") else 0.0)
+        if self.listener is not None:
+            self.listener(doing, more["done"] / more["total"] if more.get("total") else 0.0)
         self.control.refresh()
         if self.control.stopping:
             raise _Stopped

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -20,6 +23,7 @@ from cnn_demo.export.receipt import make_receipt
 from cnn_demo.prediction.load import LoadedModel, load_model
 from cnn_demo.runs.store import Store
 from cnn_demo.settings.reference import ModelRef
+from tests.browser.serving import until
 
 pytestmark = pytest.mark.browser
 
@@ -112,3 +116,19 @@ def test_the_variable_names_a_browser(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("PATH", os.devnull)
     monkeypatch.setattr(browser_runner, "_PROGRAMS", ("chromium",))
     assert find_browser() is None
+
+
+def test_who_ends_the_command_ends_its_browsers(tmp_path: Path) -> None:
+    words = ["export", "untrained:cnn", "--format", "html", "--receipt", "--out", str(tmp_path)]
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    env = {**os.environ, "TMPDIR": str(folder)}
+    command = subprocess.Popen([sys.executable, "-m", "cnn_demo", *words], env=env, stderr=subprocess.DEVNULL)
+
+    def find_browsers() -> list[psutil.Process]:
+        return [p for p in psutil.process_iter(["cmdline"]) if any(str(folder) in w for w in p.info["cmdline"] or [])]
+
+    until(find_browsers)
+    command.terminate()
+    assert command.wait(60) == 143
+    until(lambda: not find_browsers(), 20)
