@@ -115,8 +115,10 @@ def _prepare(file: Path, predictor: Predictor, errors: list[dict[str, str]]) -> 
     try:
         return predictor.prepare(open_image(file))
     except (DrawingError, OSError) as error:
-        errors.append({"file": str(file), "error": str(error)})
-        complain(f"{file}: {error}")
+        said = str(error)
+        errors.append({"file": str(file), "error": said})
+        # Where the error begins with the file's name, its whole path stands there instead.
+        complain(f"{file}{said.removeprefix(file.name)}" if said.startswith(f"{file.name} ") else f"{file}: {said}")
         return None
 
 

@@ -58,7 +58,7 @@ def write_model_card(
         f"{spec.title}. Trained on {spec.train_title}; judged on {spec.test_title}.",
         f"Source: {spec.source}. License: {spec.license}.",
         "## Recipe",
-        f"| setting | value |\n| --- | --- |\n{told}",
+        f"| setting | value |\n| --- | --- |\n{told}" + (f"\n\n{config.comment}" if config.comment else ""),
         "## How good it is",
         _describe_accuracy(counted),
         _describe_calibration(calibration),

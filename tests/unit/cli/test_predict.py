@@ -107,6 +107,7 @@ def test_predict_says_which_file_is_wrong_and_answers_for_the_rest(
     result = json.loads(captured.out.strip().splitlines()[-1])
     assert [p["file"] for p in result["predictions"]] == [str(good)]
     assert result["errors"][0]["file"] == str(bad)
+    assert captured.err.count("bad.png") == 1
     assert str(bad) in captured.err
 
 

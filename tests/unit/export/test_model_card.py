@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cnn_demo.export.model_card import Counted, write_model_card
 from cnn_demo.export.robustness import Disturbed
 from cnn_demo.prediction.calibration import load_calibration
@@ -29,3 +31,12 @@ def test_what_is_not_known_is_said(store: Store) -> None:
     assert "no accuracy is stated" in card
     assert "not calibrated" in card
     assert "Not measured" in card
+
+
+def test_the_comment_of_a_run_stands_below_its_recipe(store: Store) -> None:
+    plain = load_model(ModelRef.parse("untrained:cnn-tiny"), store)
+    told = replace(plain, trained_as=replace(plain.config, comment="Taught by another network."))
+    before, after = (write_model_card(loaded, None, None, []) for loaded in (plain, told))
+    assert "Taught by another network." not in before
+    assert after.replace("\n\nTaught by another network.", "") == before
+    assert after.index("## Recipe") < after.index("Taught by another network.") < after.index("## How good it is")

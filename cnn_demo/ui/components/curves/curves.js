@@ -279,8 +279,8 @@ class Curves {
       const each = top.high / x.high; // steps an epoch
       for (const tick of makeTicks(x0 * each, x1 * each, Math.max(2, Math.floor(w / 75)), true).ticks)
         if (tick > 0) // the name of the axis stands there
-          group.append(svg("text", { x: toX(tick / each), y: above - 6, "text-anchor": "middle" }, tick.toLocaleString("en")));
-      group.append(svg("text", { x: LEFT - 6, y: above - 6, "text-anchor": "end", class: "name" }, top.name));
+          group.append(svg("text", { x: toX(tick / each), y: above - 12, "text-anchor": "middle" }, tick.toLocaleString("en")));
+      group.append(svg("text", { x: LEFT - 6, y: above - 12, "text-anchor": "end", class: "name" }, top.name));
     }
     return group;
   }
