@@ -379,3 +379,27 @@ def test_one_goes_through_a_training_that_has_ended(visit: Visit, server: Server
     page.get_by_role("button", name="Play the training").click()
     expect(slider).to_have_attribute("aria-valuetext", re.compile("1 of 1 right, Step 40"))
     expect(page.get_by_role("button", name="Play the training")).to_be_visible()
+
+
+def test_long_names_of_classes_stay_whole_within_their_cards(visit: Visit, server: Server) -> None:
+    store = server.store()
+    run = store.create(TrainConfig(dataset="fashion-mnist", epochs=1))
+    store.change_run(run.id, state=RunState.FINISHED.value, step=1, total_steps=1, epoch=1.0)
+    pictures = [WatchedPicture(np.zeros((28, 28, 1), np.uint8), label, drawn=False) for label in range(10)]
+    keep_pictures(store.folder(run.id), pictures)
+    sure = torch.eye(10) * 20  # ">99.9%" is the longest percentage
+    writer = StripWriter(store.folder(run.id), 1)
+    for step in range(2):
+        writer.add(Watched(step, float(step), sure.softmax(dim=1), torch.zeros(16, 1, 5, 5)))
+
+    page = visit(f"/train?run={run.id}", viewport={"width": 1440, "height": 900})
+    cards = page.locator(".strip .card")
+    expect(cards).to_have_count(10)
+    expect(cards.last).to_contain_text(">99.9%")
+    broken = """cards => cards.filter((card) => {
+        const name = card.querySelector("b"), percent = card.querySelector(".says span");
+        const edge = card.getBoundingClientRect().right, line = parseFloat(getComputedStyle(name).lineHeight);
+        return name.getBoundingClientRect().height > 1.5 * line || name.scrollWidth > name.clientWidth
+            || percent.getBoundingClientRect().right > edge;
+    }).map((card) => card.innerText)"""
+    assert cards.evaluate_all(broken) == []
