@@ -30,6 +30,8 @@ from cnn_demo.settings.flags import add_flags, read_flags
 from cnn_demo.settings.reference import ModelRef
 
 if TYPE_CHECKING:
+    import torch
+
     from cnn_demo.prediction.source import Checkpoint
     from cnn_demo.runs.records import Run
     from cnn_demo.runs.store import Store
@@ -66,7 +68,10 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         config = read_flags(args)
-        check_precision(config, resolve_device(config.device))
+        device = resolve_device(config.device)
+        if args.preset and not hasattr(args, "precision"):
+            config = _suit_precision(config, device)
+        check_precision(config, device)
     except ConfigError as error:
         return complain(error, EXIT_USAGE)
     for caution in find_cautions(config, get_spec(config.dataset)):
@@ -92,6 +97,20 @@ def run(args: argparse.Namespace) -> int:
 
     status = {RunState.FINISHED: 0, RunState.STOPPED: EXIT_INTERRUPTED}
     return status.get(finished.state, EXIT_FAILED)
+
+
+def _suit_precision(config: TrainConfig, device: torch.device) -> TrainConfig:
+    from cnn_demo.settings.precision import suit_precision
+    from cnn_demo.training.device import find_arithmetic
+
+    suited = suit_precision(config, find_arithmetic(device))
+    if suited != config:
+        print(
+            f"the preset's {config.precision} is no gain on this device, so it trains in {suited.precision}; "
+            f"--precision {config.precision} insists on it",
+            file=sys.stderr,
+        )
+    return suited
 
 
 def _train_here(store: Store, config: TrainConfig, args: argparse.Namespace) -> Run:

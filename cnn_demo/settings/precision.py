@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from cnn_demo.locales import N_
+from cnn_demo.settings.config import TrainConfig
 from cnn_demo.settings.errors import ConfigError
 
 # "fast": the device has arithmetic for it. "slow": it computes it by way of fp32, which is no gain. "none": not at all.
@@ -28,3 +30,15 @@ def refuse_precision(precision: str, device: str, arithmetic: Mapping[str, Arith
     if precision == "fp16":
         raise ConfigError("precision", precision, N_("fp32 or bf16 on {device} (fp16 needs CUDA)"), device=device)
     raise ConfigError("precision", precision, N_("fp32 or fp16 on this GPU"))
+
+
+def suit_precision(config: TrainConfig, arithmetic: Mapping[str, Arithmetic]) -> TrainConfig:
+    """The config of a preset for a device: with fp32 in place of a precision that is no gain there.
+
+    Without arithmetic for it bf16 can take many times as long as fp32, which nobody means who picks a preset.
+
+    Args:
+        config: what the preset says.
+        arithmetic: what the device has, by precision; one that is not named is kept.
+    """
+    return config if arithmetic.get(config.precision, "fast") == "fast" else replace(config, precision="fp32")

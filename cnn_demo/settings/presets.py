@@ -109,6 +109,22 @@ PRESETS: tuple[Preset, ...] = (
         },
     ),
     Preset(
+        "fashion",
+        N_("Fashion"),
+        N_("Clothes instead of digits, mirrored, shifted and scaled: better than Textbook on them. It takes a while."),
+        {
+            "dataset": "fashion-mnist",
+            "model": "cnn-unpadded",
+            "lr": 0.004,
+            "schedule": "one-cycle",
+            "weight_decay": 0.05,
+            "precision": "bf16",
+            "augment": "random",
+            "rotation": 0.0,
+            "flip": 0.5,
+        },
+    ),
+    Preset(
         "handwriting",
         N_("Real handwriting"),
         N_("Learns from pen strokes too, so that it reads what people draw on the pad."),

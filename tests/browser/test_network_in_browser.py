@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
+
+from cnn_demo.runs.records import RunState
+from cnn_demo.settings.config import TrainConfig
+from tests.browser.serving import Server
+from tests.made_networks import put_checkpoint
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
@@ -139,3 +147,22 @@ def test_a_block_is_unfolded_and_the_link_says_so(visit: Visit) -> None:
     assert "block=layer1.0" in page.url
     page.locator(".net [data-do=fold]").click()
     expect(page.locator(".net .column")).to_have_count(folded)
+
+
+def test_long_names_of_classes_leave_the_bars_in_line(visit: Visit, server: Server, tmp_path: Path) -> None:
+    store = server.store()
+    run = store.create(TrainConfig(dataset="fashion-mnist", device="cpu"))
+    store.change_run(run.id, state=RunState.FINISHED.value, step=1, total_steps=1, epoch=1.0)
+    put_checkpoint(store, run)
+    Image.fromarray(np.tri(28, dtype=np.uint8) * 255).save(tmp_path / "triangle.png")
+
+    page = visit(f"/feature_maps?net={run.id}", viewport={"width": 1440, "height": 900})
+    page.get_by_text("Upload", exact=True).click()
+    page.locator(".picture-field input[type=file]").set_input_files(tmp_path / "triangle.png")
+    tracks = page.locator(".net .answers .track")
+    expect(tracks).to_have_count(10)
+    assert "Ankle boot" in page.locator(".net .answers").inner_text()
+    assert len(set(tracks.evaluate_all("all => all.map((track) => track.getBoundingClientRect().left)"))) == 1
+    # Where names are too long for the maps of the last layer, all of them have their numbers.
+    numbers = page.locator(".net .column[data-column='fc2'] .map i").all_inner_texts()
+    assert sorted(numbers) == [str(number) for number in range(10)]

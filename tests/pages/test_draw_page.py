@@ -136,6 +136,19 @@ def test_the_answer_is_the_models(open_page: Visit, network: tuple[Run, Any], lo
     assert np.array_equal(app.session_state[last_drawing.LAST], digit(17))
 
 
+def test_the_name_of_a_piece_of_clothing_is_no_giant(
+    open_page: Visit, store: Store, make_run: Callable[..., Run]
+) -> None:
+    """One letter may be as tall as two lines; a word of that size would be broken within it."""
+    for dataset, long in (("mnist-mini", False), ("fashion-mnist", True)):
+        run = make_run("finished", config=TrainConfig(dataset=dataset, device="cpu"))
+        put_checkpoint(store, run, seed=1, sharp=30)
+        [card] = cards(draw(open_draw(open_page, run), digit(7)))
+        found = re.search(r'class="draw-big( draw-long)?"[^>]*>([^<]*)<', card)
+        assert found is not None
+        assert (found[1] is not None, len(found[2]) > 1) == (long, long), found[2]
+
+
 def test_ten_people_never_see_each_others_digits(open_page: Visit, network: tuple[Run, Any]) -> None:
     """Ten sessions take turns, each drawing over what it drew before: each is read its own digit, and keeps its own.
 

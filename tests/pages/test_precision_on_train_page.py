@@ -71,3 +71,15 @@ def test_a_gpu_says_tf32_and_scaling(monkeypatch: pytest.MonkeyPatch, open_page:
     assert any("loss is scaled" in text for text in choose(app, "fp16"))
     app.selectbox(key="train:device").select("cpu").run()
     assert any("fp16 needs CUDA" in caption.value for caption in app.caption)
+
+
+def test_a_preset_fills_in_a_precision_that_is_a_gain_here(
+    monkeypatch: pytest.MonkeyPatch, open_page: Callable
+) -> None:
+    for arithmetic, wanted in (({}, "fp32"), ({"bf16": "fast"}, "bf16")):
+        app = open_with(monkeypatch, open_page, cpu(**arithmetic))
+        app.button(key="train:preset:fashion").click().run()
+        assert not app.exception
+        assert app.selectbox(key="train:precision").value == wanted
+        assert app.selectbox(key="train:dataset").value == "fashion-mnist"
+        assert app.button(key="train:preset:fashion").icon == ":material/check:"

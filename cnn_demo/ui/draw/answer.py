@@ -54,9 +54,11 @@ def _card(answer: Answer | Unanswered, picture: Picture, number: int) -> str:
 
     found = [_(WARNINGS[warning]) for warning in answer.drawing.warnings if warning in _SAID]
     warnings = "".join(f"<li>{escape(words)}</li>" for words in found)
+    big = _big(answer, picture)
     return (
         f'<article class="draw-card draw-{kind}" data-kind="{kind}">{head}'
-        f'<div class="draw-top"><div class="draw-big" aria-hidden="true">{escape(_big(answer, picture))}</div>'
+        f'<div class="draw-top"><div class="draw-big{" draw-long" if len(big) > 1 else ""}" aria-hidden="true">'
+        f"{escape(big)}</div>"
         f'<div class="draw-say" role="status"><b>{escape(title)}</b>'
         f"<p>{escape(more)}</p></div></div>"
         f"{_bars(answer)}<ul>{warnings}</ul></article>"

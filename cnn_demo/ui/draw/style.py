@@ -24,8 +24,8 @@ _STYLE = """
   .draw-card header span { opacity: .65; }
   .draw-top { display: flex; align-items: center; gap: 1.1rem; min-height: 6.4rem; }
   .draw-big { font-size: 5.2rem; line-height: 1.1; font-weight: 700; min-width: 3.4rem; text-align: center;
-    font-variant-numeric: tabular-nums; color: #3b82f6; overflow-wrap: anywhere; }
-  .draw-big.draw-long { font-size: 1.8rem; }
+    font-variant-numeric: tabular-nums; color: #3b82f6; }
+  .draw-big.draw-long { flex: none; max-width: 45%; font-size: 1.8rem; word-break: keep-all; }
   .draw-torn .draw-big, .draw-unsure .draw-big { color: #d97706; }
   .draw-not_a_digit .draw-big { color: #8b8f98; }
   .draw-empty .draw-big { color: #8b8f98; opacity: .6; font-size: 3.6rem; }

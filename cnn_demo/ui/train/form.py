@@ -14,6 +14,7 @@ from cnn_demo.runs.estimate import estimate
 from cnn_demo.runs.finetune import check_origin
 from cnn_demo.settings.config import SETTINGS, ConfigError, TrainConfig, list_settings
 from cnn_demo.settings.description import Group, Place, Setting
+from cnn_demo.settings.precision import suit_precision
 from cnn_demo.settings.presets import PRESETS, Preset
 from cnn_demo.ui.components.decimal_comma import accept_decimal_commas
 from cnn_demo.ui.shared import launching, machine, names, state
@@ -128,9 +129,10 @@ def _show_presets(store: Store) -> None:
     now = _read_session()
     label = _("Start from")
     st.markdown(f":small[{label}]")
+    device = precision.find_device("auto")
     with st.container(horizontal=True, gap="small"):
         for preset in PRESETS:
-            config = TrainConfig.from_values(preset.changes)
+            config = suit_precision(TrainConfig.from_values(preset.changes), device.arithmetic if device else {})
             st.button(
                 _(preset.title),
                 key=f"{_PRESET_KEY}:{preset.name}",

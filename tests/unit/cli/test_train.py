@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from cnn_demo.datasets.splits import Split
 from cnn_demo.prediction import load
 from cnn_demo.runs.records import RunState
 from cnn_demo.runs.store import Store
+from cnn_demo.settings.config import TrainConfig
 from cnn_demo.training.handwriting import Handwriting
 from tests.unit.cli.reading import complains, last_json
 
@@ -121,3 +123,24 @@ def test_ctrl_c_stops_in_order(tmp_path: Path) -> None:
     run = store.list()[0]
     assert run.state is RunState.STOPPED
     assert store.checkpoints(run.id)[-1].step == run.step == result["steps"]
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "flags", "wanted"),
+    [("slow", [], "fp32"), ("slow", ["--precision", "bf16"], "bf16"), ("fast", [], "bf16")],
+)
+def test_a_preset_trains_in_a_precision_that_is_a_gain_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arithmetic: str, flags: list[str], wanted: str
+) -> None:
+    class Launched(Exception):
+        pass
+
+    def launch(_store: Store, config: TrainConfig, _args: argparse.Namespace) -> None:
+        assert config.precision == wanted
+        raise Launched
+
+    monkeypatch.setattr("cnn_demo.cli.train._train_here", launch)
+    monkeypatch.setattr("cnn_demo.training.device.find_arithmetic", lambda _device: {"bf16": arithmetic})
+    with pytest.raises(Launched):
+        main(["train", "--preset", "record", "--device", "cpu", *flags])
+    assert ("no gain on this device" in capsys.readouterr().err) == (wanted == "fp32")

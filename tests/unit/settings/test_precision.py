@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cnn_demo.settings.config import TrainConfig
 from cnn_demo.settings.errors import ConfigError
-from cnn_demo.settings.precision import Arithmetic, refuse_precision
+from cnn_demo.settings.precision import Arithmetic, refuse_precision, suit_precision
 
 CPU: dict[str, Arithmetic] = {"fp32": "fast", "bf16": "slow", "fp16": "none"}
 
@@ -24,3 +25,10 @@ def test_the_error_names_what_can_be_used(precision: str, device: str, words: st
     with pytest.raises(ConfigError, match=words) as caught:
         refuse_precision(precision, device, {precision: "none"})
     assert (caught.value.field, caught.value.value) == ("precision", precision)
+
+
+def test_a_preset_does_not_train_in_a_precision_that_is_no_gain() -> None:
+    mixed = TrainConfig(precision="bf16", seed=3)
+    assert suit_precision(mixed, CPU) == TrainConfig(precision="fp32", seed=3)
+    assert suit_precision(mixed, {"bf16": "fast"}) is mixed
+    assert suit_precision(mixed, {}) is mixed  # nothing is known of the device yet

@@ -112,8 +112,8 @@ class Network {
     const column = this.message.columns[number];
     const channel = column.channels[at];
     const last = number === this.message.columns.length - 1;
-    const label = String(this.message.classes[channel] ?? channel);
-    const name = last && label.length < 4 ? label : channel; // long names stand beside the bars
+    const named = last && this.message.classes.every((label) => label.length < 4); // long names stand beside the bars
+    const name = (named && this.message.classes[channel]) || channel;
     const map = make("button", { class: "map", type: "button", "data-channel": channel, "aria-label": this.describe(number, at) },
       this.drawMap(column, at), number ? make("i", { text: name }) : null);
     map.addEventListener("pointerenter", (event) => { if (event.pointerType !== "touch") this.show({ number, at }); });
