@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,14 @@ def put_checkpoint(
     save_checkpoint(store.folder(run.id) / "checkpoints", snapshot)
     Recorder(store, run).checkpoint(step, epoch, f"checkpoints/{checkpoint_name(step)}")
     return model.eval().requires_grad_(False)
+
+
+def read_shipped() -> dict[str, Any]:
+    """What the checkpoint that ships says of itself."""
+    from cnn_demo.prediction.shipped import SHIPPED
+
+    stated: dict[str, Any] = json.loads((SHIPPED / "checkpoint.json").read_text("utf-8"))
+    return stated
 
 
 def as_loaded(model: Any, dataset: str = "mnist-mini") -> LoadedModel:
