@@ -1,4 +1,4 @@
-"""Train the model that ships: the plain CNN, taught by networks of the preset ``record`` and by pen strokes.
+"""A model that could ship: the plain CNN, taught by networks of the preset ``record`` and by pen strokes.
 
 ``record``'s network reads MNIST better than a plain CNN that learns from labels did here, but knows no strokes of pens.
 So the plain CNN learns two things at once:
@@ -8,12 +8,11 @@ So the plain CNN learns two things at once:
   Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", 2022);
 - on strokes of pens, digits written again and what is no digit (``cnn_demo.handwriting``), to give the label.
 
-Needs the full MNIST (CNN_DEMO_DATA names its folder) and 3 GB of memory. Nothing is chosen by the test images: they are
-read once, after the last step.
+README.md tells how it fared and why it does not ship yet. Needs the full MNIST (CNN_DEMO_DATA names its folder) and
+3 GB of memory. Nothing is chosen by the test images: they are read once, after the last step.
 
-    python -m cnn_demo train --preset record --seed 0 --save TEACHER0
-    python -m cnn_demo train --preset record --seed 1 --save TEACHER1
-    python -m benchmarks.distil_shipped OUT TEACHER0 TEACHER1
+    python -m cnn_demo train --preset record --seed 0 --save TEACHER
+    python -m benchmarks.distil_shipped OUT TEACHER...
 """
 
 from __future__ import annotations

@@ -16,13 +16,15 @@ from tests.made_networks import read_shipped
 def test_the_card_of_the_model_that_ships(store: Store) -> None:
     shipped = load_model(ModelRef.parse("shipped"), store)
     disturbed = [Disturbed("as they are", 1987, 2000), Disturbed("turned", 1500, 2000)]
-    card = write_model_card(shipped, load_calibration(shipped), Counted("mnist", 9951, 10_000), disturbed)
+    calibration = load_calibration(shipped)
+    assert calibration is not None
+    card = write_model_card(shipped, calibration, Counted("mnist", 9951, 10_000), disturbed)
     stated = read_shipped()
     assert f"1,630,090 parameters. Trained for {stated['step']:,} steps ({stated['epoch']:g} epochs)." in card
     assert "| mnist | 99.51% | 99.35% to 99.63% | 10,000 |" in card
     assert "| turned | 75.00% | 73.06% to 76.85% | 2,000 |" in card
     assert "| Weight decay | 0.03 |" in card
-    assert f"temperature of {load_calibration(shipped).temperature:.3f}" in card
+    assert f"temperature of {calibration.temperature:.3f}" in card
     assert "CC BY-SA 3.0" in card
 
 
