@@ -39,6 +39,7 @@ def suit_precision(config: TrainConfig, arithmetic: Mapping[str, Arithmetic]) ->
 
     Args:
         config: what the preset says.
-        arithmetic: what the device has, by precision; one that is not named is kept.
+        arithmetic: what the device has, by precision; empty while nothing is known of it.
     """
-    return config if arithmetic.get(config.precision, "fast") == "fast" else replace(config, precision="fp32")
+    gains = config.precision == "fp32" or arithmetic.get(config.precision) == "fast"
+    return config if gains else replace(config, precision="fp32")

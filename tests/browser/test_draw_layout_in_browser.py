@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from cnn_demo.settings.config import TrainConfig
 from tests.browser.serving import Server
+from tests.browser.test_draw_in_browser import draw
 from tests.made_networks import put_checkpoint
 
 pytestmark = pytest.mark.browser
@@ -63,3 +64,21 @@ def test_a_phone_keeps_the_answer_in_sight(visit: Visit) -> None:
     page.locator(".draw-card").scroll_into_view_if_needed()
     assert edges(brief)[1] <= edges(page.locator(".draw-card"))[0]  # it covers no card
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+def test_three_networks_for_clothes_stay_within_their_cards(visit: Visit, server: Server) -> None:
+    store, refs = server.store(), []
+    for seed in range(3):
+        run = store.create(TrainConfig(dataset="fashion-mnist", device="cpu"), owned=True)
+        store.change_run(run.id, state="finished", owned=False, step=60)
+        put_checkpoint(store, run, seed=seed, sharp=30)
+        refs.append(run.id)
+    page = visit(f"/draw?net={','.join(refs)}", viewport={"width": 1440, "height": 1000})
+    draw(page, [[(60, 60), (220, 60), (140, 240)]])
+    cards = page.locator(".draw-card")
+    expect(cards).to_have_count(3)
+    expect(cards.last).to_contain_text("Entropy")
+    beyond = """all => all.flatMap((card) => [...card.querySelectorAll("*")]
+        .filter((part) => part.getBoundingClientRect().right > card.getBoundingClientRect().right)
+        .map((part) => part.outerHTML.slice(0, 60)))"""
+    assert cards.evaluate_all(beyond) == []

@@ -15,7 +15,7 @@ _STYLE = """
   .draw-cards[data-n="2"] { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .draw-cards[data-n="3"] { grid-template-columns: repeat(3, minmax(0, 1fr)); }
   .draw-card { border: 1px solid rgba(128, 136, 150, .3); border-radius: .75rem; padding: .8rem 1.1rem .9rem; }
-  .draw-card { display: grid; grid-row: span 4; grid-template-rows: subgrid; row-gap: 0; }
+  .draw-card { display: grid; grid-row: span 4; grid-template: subgrid / minmax(0, 1fr); row-gap: 0; }
   .draw-number { display: inline-block; min-width: 1.25em; padding: 0 .2em; margin-right: .35rem; border-radius: .6em;
     background: rgba(128, 136, 150, .28); font-style: normal; font-weight: 600; font-size: .85em; text-align: center; }
   .draw-brief { display: none; }
@@ -25,7 +25,13 @@ _STYLE = """
   .draw-top { display: flex; align-items: center; gap: 1.1rem; min-height: 6.4rem; }
   .draw-big { font-size: 5.2rem; line-height: 1.1; font-weight: 700; min-width: 3.4rem; text-align: center;
     font-variant-numeric: tabular-nums; color: #3b82f6; }
-  .draw-big.draw-long { flex: none; max-width: 45%; font-size: 1.8rem; word-break: keep-all; }
+  .draw-big.draw-long { flex: none; max-width: 45%; font-size: 1.8rem; word-break: keep-all; overflow-wrap: anywhere; }
+  @media (min-width: 641px) { /* In narrow cards the headline says it alone. */
+    .draw-cards[data-n="2"] .draw-long { font-size: 1.2rem; }
+    .draw-cards[data-n="3"] .draw-long { display: none; }
+    .draw-cards[data-n="3"] .draw-card { padding-left: .8rem; padding-right: .8rem; }
+    .draw-cards[data-n="3"] .draw-bars td:last-child { width: 3.5rem; }
+  }
   .draw-torn .draw-big, .draw-unsure .draw-big { color: #d97706; }
   .draw-not_a_digit .draw-big { color: #8b8f98; }
   .draw-empty .draw-big { color: #8b8f98; opacity: .6; font-size: 3.6rem; }
